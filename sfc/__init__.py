@@ -1,0 +1,3 @@
+"""SFC, the service-flow-conductor: a Kafka-native conductor for microservices."""
+
+__version__ = "0.1.0"

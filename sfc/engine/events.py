@@ -1,0 +1,219 @@
+"""What the engine decided: the history of a flow. Each event has its number, the offset of its command and the shard's time.
+
+Named as in AWS's execution history where that has a name. Entering and leaving are one struct for all state types, with
+the type in ``kind``; :func:`name_of` gives AWS's name (``TaskStateEntered``). A payload is written once: a StateEntered has the input
+only where it is not what the branch had before, a StateExited the output only where it is not the state's result.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from sfc.engine.commands import Complete, DispatchFailed, Dispatched, Fail, Origin, ReplyTo
+
+
+class Event(Struct, frozen=True, omit_defaults=True, tag_field="type"):
+    """``seq``: 1, 2, 3 … in a run. ``offset``: of the command that it was decided for. ``at_ms``: the shard's time."""
+
+    seq: int
+    offset: int
+    at_ms: int
+
+
+class ExecutionStarted(Event):
+    flow: str
+    blueprint: str
+    version: int
+    hash: str
+    input: Any = None
+    due_ms: int = 0
+    origin: Origin | None = None
+    keep_id: bool = False
+    wait: ReplyTo | None = None
+    traceparent: str = ""
+
+
+class ExecutionSucceeded(Event):
+    """The output is the last StateExited's. ``keep_until_ms``: 0 = forgotten at once, else a stub stays so long."""
+
+    keep_until_ms: int = 0
+    stub_output: Any = None
+
+
+class ExecutionFailed(Event):
+    error: str | None = None
+    cause: str | None = None
+    keep_until_ms: int = 0
+
+
+class ExecutionTimedOut(Event):
+    keep_until_ms: int = 0
+
+
+class ExecutionAborted(Event):
+    error: str | None = None
+    cause: str | None = None
+    by: str = ""
+    keep_until_ms: int = 0
+
+
+class ExecutionForgotten(Event):
+    """The kept flow or stub has reached its end: its id may be used anew."""
+
+
+class ExecutionRedriven(Event):
+    """``branches``: those that go on; each then enters its state again. ``due_ms``: the machine's timeout, counted anew."""
+
+    branches: list[int]
+    request: str = ""
+    by: str = ""
+    due_ms: int = 0
+    input: Any | UnsetType = UNSET
+
+
+class ExecutionPaused(Event):
+    """``by`` hold of its own (``own``) or of a shard's subject; ``since_ms``: from when on its timers stand still (0: they run on)."""
+
+    own: bool = True
+    since_ms: int = 0
+    reason: str = ""
+    by: str = ""
+
+
+class ExecutionResumed(Event):
+    """``own``: the flow's own hold is lifted. ``shift_ms``: how far its timers move, once nothing holds it any more.
+    ``free``: nothing holds it any more."""
+
+    own: bool = True
+    free: bool = True
+    shift_ms: int = 0
+    by: str = ""
+
+
+class OutcomeHeld(Event):
+    """An answer came while the flow was held; it is taken when the flow resumes."""
+
+    outcome: Complete | Fail | Dispatched | DispatchFailed
+
+
+class OutcomesTaken(Event):
+    """The flow resumed: the inbox is emptied, its answers are decided now, in order."""
+
+
+class StateEntered(Event):
+    """``next`` names the state; ``input`` only where it differs from what the branch had (a catcher, a redrive)."""
+
+    branch: int
+    state: str
+    kind: str  # Task, Choice, …
+
+
+class StateExited(Event):
+    """``output`` UNSET: it is the state's result as it came."""
+
+    branch: int
+    state: str
+    kind: str
+    next: str | None = None  # None: the branch ends here
+    output: Any | UnsetType = UNSET
+    caught: str | None = None  # the error that a catcher took
+
+
+class TaskScheduled(Event):
+    """A job leaves. ``input`` only where it is not the state's raw input. 0 in a due time: none."""
+
+    branch: int
+    token: str
+    task: str  # the Resource as pinned: task:order-split@3
+    input: Any | UnsetType = UNSET
+    attempt: int = 0
+    due_ms: int = 0
+    heartbeat_ms: int = 0  # allowed silence, in milliseconds
+    heartbeat_due_ms: int = 0
+
+
+class TaskHeartbeat(Event):
+    branch: int
+    due_ms: int
+
+
+class TaskSucceeded(Event):
+    """``output``: the worker's answer; UNSET for ``topic:`` states, whose result is their effective input."""
+
+    branch: int
+    output: Any | UnsetType = UNSET
+
+
+class TaskFailed(Event):
+    branch: int
+    error: str | None = None
+    cause: str | None = None
+
+
+class TaskTimedOut(Event):
+    branch: int
+    error: str = "States.Timeout"
+    cause: str = ""
+
+
+class RetryScheduled(Event):
+    """The state is tried again at ``due_ms``. ``retrier``: its place in the state's Retry; ``children`` of a Parallel are dropped."""
+
+    branch: int
+    retrier: int
+    due_ms: int
+
+
+class WaitStarted(Event):
+    branch: int
+    due_ms: int
+
+
+class ParallelStarted(Event):
+    """``ids`` of the branches, in order; each then enters its first state. ``input`` is the effective input, where it is not the raw one."""
+
+    branch: int
+    ids: list[int]
+    input: Any | UnsetType = UNSET
+
+
+class ParallelSucceeded(Event):
+    """All branches are done; the list of their outputs is the state's result."""
+
+    branch: int
+
+
+class ParallelFailed(Event):
+    """A branch failed and nothing in it caught the error; what happens next the Parallel's own Retry and Catch say."""
+
+    branch: int
+    error: str | None = None
+    cause: str | None = None
+
+
+class BranchSucceeded(Event):
+    """A branch of a Parallel has ended; its output is the last StateExited's."""
+
+    branch: int
+
+
+AnyEvent = (
+    ExecutionStarted | ExecutionSucceeded | ExecutionFailed | ExecutionTimedOut | ExecutionAborted | ExecutionForgotten
+    | ExecutionRedriven | ExecutionPaused | ExecutionResumed | OutcomeHeld | OutcomesTaken
+    | StateEntered | StateExited
+    | TaskScheduled | TaskHeartbeat | TaskSucceeded | TaskFailed | TaskTimedOut | RetryScheduled
+    | WaitStarted | ParallelStarted | ParallelSucceeded | ParallelFailed | BranchSucceeded
+)  # fmt: skip
+
+
+def name_of(event: Event) -> str:
+    """The event's name in AWS's execution history, or in its style."""
+    match event:
+        case StateEntered() | StateExited():
+            return f"{event.kind}{type(event).__name__}"
+        case ParallelStarted() | ParallelSucceeded() | ParallelFailed():
+            return type(event).__name__.replace("Parallel", "ParallelState")
+        case _:
+            return type(event).__name__

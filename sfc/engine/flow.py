@@ -1,0 +1,80 @@
+"""A flow's state: what folding its events gives, and what stands in ``sfc.state``. Changed only by sfc.engine.evolve."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+from sfc.engine.commands import Complete, DispatchFailed, Dispatched, Fail, Origin, ReplyTo
+
+Status = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
+
+Phase = Literal["entered", "job", "waiting", "retrying", "branches", "done", "failed", "stopped"]
+"""entered: about to run · job: an answer is awaited · waiting: a Wait state's time · retrying: the pause before a retry ·
+branches: inside a Parallel · done: a branch with its result · failed: where the flow failed · stopped: a sibling cut off by that."""
+
+
+class Branch(Struct, omit_defaults=True):
+    """One path of control. Branch 0 is the flow itself; a Parallel state starts others below its own."""
+
+    id: int
+    parent: int = -1
+    index: int = 0  # place among its siblings = place of its result
+    state: str = ""
+    data: Any = None  # the state's raw input; of a done branch its output
+    phase: Phase = "entered"
+    entered_seq: int = 0
+    entered_ms: int = 0
+    token: str = ""  # of the open job
+    due_ms: int = 0  # end of a Wait or of a pause before a retry, or the job's deadline; 0: none
+    heartbeat_due_ms: int = 0  # 0: none
+    retries: list[int] = field(default_factory=list)  # attempts used, per retrier of the state; [] = none yet
+
+
+class Flow(Struct, omit_defaults=True):
+    """One life of a flow id."""
+
+    id: str
+    run: int  # offset of the start command on its shard
+    blueprint: str
+    version: int
+    hash: str
+    seq: int = 0  # number of its last event; events are numbered 1, 2, 3 … without a gap
+    status: Status = "RUNNING"
+    input: Any = None
+    output: Any = None  # of a stub: a small one; the full output is in the history
+    error: str | None = None
+    cause: str | None = None
+    started_ms: int = 0
+    ended_ms: int = 0
+    due_ms: int = 0  # the machine's own TimeoutSeconds; after the end: when the flow is forgotten; 0: none
+    branches: dict[int, Branch] = field(default_factory=dict)
+    branches_made: int = 0  # so that the id of a branch is never used twice
+    paused: bool = False  # the flow's own hold
+    paused_reason: str = ""
+    held_since_ms: int = 0  # since when its timers stand still; 0: they run
+    inbox: list[Complete | Fail | Dispatched | DispatchFailed] = field(default_factory=list)  # answers that came while it was held
+    redrives: int = 0
+    requests: list[str] = field(default_factory=list)  # ids of redrives done, the last 20
+    origin: Origin | None = None
+    keep_id: bool = False
+    wait: ReplyTo | None = None
+    traceparent: str = ""
+
+    @property
+    def running(self) -> bool:
+        return self.status == "RUNNING"
+
+
+def next_due_ms(flow: Flow) -> int:
+    """When the flow's next timer is due, in milliseconds since 1970; 0 when it has none or they stand still."""
+    if flow.held_since_ms and flow.running:
+        return 0
+    due = flow.due_ms
+    if flow.running:
+        for branch in flow.branches.values():
+            for timer in (branch.due_ms, branch.heartbeat_due_ms):
+                if timer and (not due or timer < due):
+                    due = timer
+    return due

@@ -1,0 +1,40 @@
+"""A blueprint version, compiled and linked to the tasks that it names: what decide runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from sfc.asl import Machine
+
+DAY_MS = 86_400_000
+
+
+class Target(Struct, frozen=True, omit_defaults=True):
+    """Where a Task state's jobs go, and how their answers come back. Resolved when the blueprint version is linked."""
+
+    resource: str  # as pinned: task:order-split@3, topic:audit, https://…
+    kind: str  # task, topic, http
+    topic: str  # job topic
+    reply_topic: str = ""  # empty: answers come to sfc.commands
+    correlate: str = ""  # of a task with a reply topic: header, key
+    correlate_name: str = ""  # the header's name
+    exactly_once: bool = False
+    timeout_s: int = 0  # the task's default; the state's own wins; 0: none
+    heartbeat_s: int = 0
+    retry: tuple[Any, ...] = ()  # the task's default retriers (asl.Retrier), when the state has none
+    http: Any = None  # the task's Http section, for common workers; None otherwise
+
+
+class Program(Struct, frozen=True):
+    """``targets``: by Task state name. Retentions in milliseconds: how long failed flows, and ids of succeeded ones, are kept."""
+
+    name: str
+    version: int
+    hash: str
+    machine: Machine
+    targets: dict[str, Target]
+    failed_kept_ms: int = 14 * DAY_MS
+    ids_kept_ms: int = DAY_MS
+    keep_ids: bool = False  # Retention.Ids was asked for

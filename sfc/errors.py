@@ -1,0 +1,108 @@
+"""One tree for everything that SFC raises.
+
+::
+
+    SfcError
+    ├── BadInput                   the caller can mend it: a document, a record, an argument
+    │   ├── InvalidDocument        a blueprint or task with problems, all of them at once
+    │   ├── UnknownName            no such blueprint, task, flow, topic
+    │   └── NotPossible            understood, but not in this state (pause of an ended flow)
+    ├── LogError                   the log (Kafka or the embedded one) refused or failed
+    │   ├── LogUnavailable         no broker answers
+    │   ├── TopicMissing           a topic that is needed and not there
+    │   ├── TopicMismatch          a topic whose settings would break a promise
+    │   ├── RecordTooLarge         over the topic's max.message.bytes
+    │   ├── ProducerFenced         another owner took the transactional id
+    │   └── ProducerFailed         records were lost or the outcome is unclear: start again from the log
+    ├── MalformedRecord            a record that can't be understood: becomes a dead letter
+    ├── ShardStopped               a shard that must not go on: a torn or foreign log
+    └── RegistryError              the registry's database refused or failed
+
+Every message says what was expected, what came, where, and what to do.
+Errors of the Amazon States Language (``States.Timeout``, …) are data, see :class:`sfc.asl.Failure`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+
+class SfcError(Exception):
+    """The root. ``hint`` says what to do, where that is not in the message."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class BadInput(SfcError):
+    """The caller can mend it."""
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong in a document."""
+
+    code: str  # stable, kebab-case: "unknown-state"
+    pointer: str  # JSON pointer (RFC 6901) of the place: "/States/Pay/Next"
+    message: str  # what was expected and what came
+    hint: str = ""  # what to write instead
+    severity: Literal["error", "warning"] = "error"
+
+
+class InvalidDocument(BadInput):
+    """A document that can't be accepted; ``problems`` lists everything that is wrong with it."""
+
+    def __init__(self, what: str, problems: list[Problem]) -> None:
+        self.problems = problems
+        errors = [p for p in problems if p.severity == "error"]
+        lines = "\n".join(f"  {p.pointer or '/'}: {p.message}{' ' + p.hint if p.hint else ''}" for p in errors)
+        super().__init__(f"{what} has {len(errors)} problem{'s' if len(errors) != 1 else ''}:\n{lines}")
+
+
+class UnknownName(BadInput):
+    """No such blueprint, task, flow or topic."""
+
+
+class NotPossible(BadInput):
+    """Understood, but not possible in the present state."""
+
+
+class LogError(SfcError):
+    """The log refused or failed."""
+
+
+class LogUnavailable(LogError):
+    """No broker answers."""
+
+
+class TopicMissing(LogError):
+    """A topic that is needed is not there."""
+
+
+class TopicMismatch(LogError):
+    """A topic's partitions or settings would break a promise."""
+
+
+class RecordTooLarge(LogError):
+    """A record is over what its topic takes."""
+
+
+class ProducerFenced(LogError):
+    """Another owner has initialised the same transactional id: what it guards is not ours any more."""
+
+
+class ProducerFailed(LogError):
+    """Records were not delivered, or the outcome of a commit is unclear. The producer is spent; go back to the log."""
+
+
+class MalformedRecord(SfcError):
+    """A record that can't be understood. Its message is the reason of the dead letter."""
+
+
+class ShardStopped(SfcError):
+    """A shard that must not go on until an operator has looked at it."""
+
+
+class RegistryError(SfcError):
+    """The registry's database refused or failed."""

@@ -1,0 +1,232 @@
+"""The ports: what the runtime needs of the world, and nothing about who provides it.
+
+The Log port has what Kafka has and no more: topics with partitions, keyed appends, consumer groups with assignment and
+committed offsets, transactions that bind appends and offsets, read-committed reads, compaction, log-append time. Adapters:
+``sfc.adapters.kafka`` and ``sfc.adapters.embedded`` (memory, SQLite). One contract suite (tests/contract) runs over all.
+
+Nothing here is asynchronous. A ``Log`` may be shared between threads; what it hands out belongs to one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class Partition(NamedTuple):
+    """One partition of a topic."""
+
+    topic: str
+    number: int
+
+
+class Record(NamedTuple):
+    """One record as it was read. ``append_ms`` is the broker's append time, or None where the topic keeps the producer's time."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    timestamp_ms: int
+    append_ms: int | None
+    leader_epoch: int = 0
+
+
+class Position(NamedTuple):
+    """A committed offset: the next one to read, and up to 4 KB of the committer's own words."""
+
+    offset: int
+    metadata: str = ""
+
+
+class TopicSpec(NamedTuple):
+    """A topic that SFC makes. ``config`` holds Kafka's topic settings by their names."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str] = {}
+
+
+class TopicInfo(NamedTuple):
+    """A topic as it is. ``id`` survives no deletion: a topic made again under the same name has another (KIP-516)."""
+
+    name: str
+    id: str
+    partitions: int
+    config: Mapping[str, str]
+
+
+class Producer(Protocol):
+    """Appends records, idempotently and in order per partition. Records leave at once; nothing waits for them but ``flush``."""
+
+    def send(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None = None,
+        headers: Headers | None = None,
+        partition: int | None = None,
+        on_failure: Callable[[str], None] | None = None,
+    ) -> None:
+        """Hands a record over. Without ``partition`` the key's murmur2 hash chooses it (as in the Java client).
+
+        A record that is not acknowledged in time (10 s for an ordinary producer, never for a gapless one) is given up: its
+        ``on_failure`` is called with the reason from within a later ``poll`` or ``flush``; without one, the producer has failed.
+        Raises RecordTooLarge at once when the record is over the client's limit, ProducerFailed when the producer is spent.
+        """
+
+    def poll(self) -> None:
+        """Serves what the client has to say (``on_failure``), without waiting."""
+
+    def flush(self) -> None:
+        """Returns when every record is acknowledged or given up. Raises ProducerFailed if one without ``on_failure`` was lost."""
+
+    def close(self) -> None: ...
+
+
+class Transaction(Protocol):
+    """A transactional producer: the fence of what its ``transactional.id`` names. Made initialised (``init_transactions`` done)."""
+
+    def begin(self) -> None: ...
+
+    def send(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None = None,
+        headers: Headers | None = None,
+        partition: int | None = None,
+    ) -> None:
+        """As Producer.send, within the transaction: visible to read-committed readers when it commits, or never."""
+
+    def send_offsets(self, positions: Mapping[Partition, Position], consumer: Consumer) -> None:
+        """Commits the consumer's positions with the transaction."""
+
+    def commit(self) -> None:
+        """Returns when the transaction is committed. Raises ProducerFenced when another owner has initialised the same id;
+        ProducerFailed when a record was not delivered or the outcome is unclear (the caller starts again from the log)."""
+
+    def abort(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Consumer(Protocol):
+    """A member of a consumer group. Callbacks given at its making run within ``take`` and ``close``, never elsewhere."""
+
+    def take(self, records_max: int, timeout_s: float) -> list[Record]:
+        """The first record as soon as it is there, and with it whatever is queued already; [] after ``timeout_s``.
+        Only committed records. Passing troubles (a broker away) are logged by the adapter and outlived."""
+
+    def start(self, partition: Partition, offset: int) -> None:
+        """Begins (or begins anew) to deliver a partition of the assignment at ``offset``; undoes ``pause``."""
+
+    def pause(self, partitions: Sequence[Partition]) -> None: ...
+
+    def resume(self, partitions: Sequence[Partition]) -> None: ...
+
+    def assignment(self) -> set[Partition]: ...
+
+    def commit(self, positions: Mapping[Partition, Position]) -> None:
+        """Commits synchronously. Raises LogError when the member has been put out of its group."""
+
+    def committed(self, partitions: Sequence[Partition]) -> dict[Partition, Position]:
+        """What the group has committed; a partition without a commit is missing."""
+
+    def close(self) -> None:
+        """Leaves the group at once; ``revoked`` is called for what is assigned."""
+
+
+class Reader(Protocol):
+    """Reads named partitions without a group."""
+
+    def take(self, records_max: int, timeout_s: float) -> list[Record]: ...
+
+    def position(self, partition: Partition) -> int:
+        """The next offset that would be read. It moves over gaps (aborted records, transaction markers, compaction)."""
+
+    def close(self) -> None: ...
+
+
+class Log(Protocol):
+    """Kafka, or what has its semantics."""
+
+    def cluster_id(self) -> str: ...
+
+    def topics(self) -> dict[str, int]:
+        """Names and partition counts of all topics but the log's internal ones."""
+
+    def describe(self, topic: str) -> TopicInfo | None:
+        """None where there is no such topic."""
+
+    def create(self, topics: Sequence[TopicSpec]) -> None:
+        """Makes the topics that are missing; one that is there is left as it is. Replication is the adapter's setting."""
+
+    def ends(self, partitions: Sequence[Partition], *, committed: bool = True) -> dict[Partition, int]:
+        """End offsets: the last stable offset, or with ``committed=False`` the high watermark."""
+
+    def starts(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
+        """Log start offsets: the first offset that is still there."""
+
+    def offsets_at(self, partitions: Sequence[Partition], time_ms: int) -> dict[Partition, int]:
+        """First offset with a timestamp at or after ``time_ms``; the end where there is none."""
+
+    def group_positions(self, group: str) -> dict[Partition, Position]:
+        """What a consumer group has committed."""
+
+    def set_group_positions(self, group: str, positions: Mapping[Partition, Position]) -> None:
+        """Commits for a group without members. Raises LogError when it has members."""
+
+    def producer(self, *, gapless: bool = False, busy: bool = False) -> Producer:
+        """An idempotent producer. ``gapless``: no time limit, any failure fatal (EXACTLY-ONCE 4). ``busy``: batches and compresses."""
+
+    def transaction(self, transactional_id: str) -> Transaction:
+        """Takes the id: ends its open transaction and fences its former owner for good."""
+
+    def consumer(
+        self,
+        group: str,
+        topics: Sequence[str],
+        *,
+        start_at: str = "earliest",
+        paused: bool = False,
+        assigned: Callable[[list[Partition]], None] | None = None,
+        revoked: Callable[[list[Partition]], None] | None = None,
+        lost: Callable[[list[Partition]], None] | None = None,
+    ) -> Consumer:
+        """Joins a group. ``start_at``: "earliest" or "latest", for partitions without a commit. ``paused``: partitions are handed
+        over paused, and wait for ``start``. ``lost`` (default: ``revoked``) when somebody else may own them already."""
+
+    def reader(self, positions: Mapping[Partition, int], *, committed: bool = True) -> Reader:
+        """Reads from the given offsets on. ``committed=False`` reads records of open and aborted transactions too."""
+
+    def close(self) -> None: ...
+
+
+class StateStore(Protocol):
+    """Scratch copy of the flow states of the shards of one lane, ordered by key. Nothing in it outlives the process's trust."""
+
+    def get(self, shard: int, key: bytes) -> bytes | None: ...
+
+    def apply(self, shard: int, changes: Mapping[bytes, bytes | None]) -> None:
+        """Puts and (None) deletes, in one step."""
+
+    def scan(self, shard: int, *, prefix: bytes = b"", after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Pairs in order of key, those with the prefix and behind ``after``."""
+
+    def wipe(self, shard: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Clock(Protocol):
+    """Wall clock and monotonic clock; virtual in tests."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970, UTC."""
+
+    def monotonic_s(self) -> float: ...

@@ -1,0 +1,1 @@
+"""Blueprints and tasks with immutable versions, and the outbox that publishes them."""

@@ -1,0 +1,93 @@
+"""Records of ``sfc.commands``: SFC's own commands, and workers' replies."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from sfc.engine.commands import Command, Complete, Fail, Heartbeat
+from sfc.errors import MalformedRecord
+from sfc.wire import FORMAT, headers
+
+Mark = tuple[int, ...]
+RecordHeaders = list[tuple[str, bytes]]
+
+_encoder = msgspec.json.Encoder()
+_decode_command = msgspec.json.Decoder(Command).decode
+_decode_any = msgspec.json.Decoder().decode
+
+
+class Received(NamedTuple):
+    """A command with what stands beside it. ``bad_value`` says why a reply's value could not be read (its attempt fails)."""
+
+    command: Command
+    source: str = ""
+    mark: Mark = ()
+    bad_value: str = ""
+
+
+def encode_command(command: Command, source: str = "", mark: Mark = ()) -> tuple[bytes, RecordHeaders]:
+    """Value and headers. With ``source`` and ``mark`` a repetition is recognised (EXACTLY-ONCE 3)."""
+    name = type(command).__struct_config__.tag
+    head = [(headers.FORMAT, FORMAT), (headers.COMMAND, str(name).encode())]
+    if source:
+        head += [(headers.SOURCE, source.encode()), (headers.MARK, ".".join(map(str, mark)).encode())]
+    return _encoder.encode(command), head
+
+
+def decode_command(key: bytes | None, value: bytes | None, record_headers: RecordHeaders) -> Received:
+    """What a record of ``sfc.commands`` asks. Raises MalformedRecord with the reason of its dead letter.
+
+    A record with ``sfc-command`` is SFC's own, one with only ``sfc-job`` is a reply.
+    """
+    found: dict[str, bytes] = dict(record_headers)
+    if headers.COMMAND in found:
+        if found.get(headers.FORMAT, FORMAT) != FORMAT:
+            raise MalformedRecord(f"format {found[headers.FORMAT]!r} of a newer release: this one reads {FORMAT.decode()}")
+        try:
+            command = _decode_command(value or b"")
+            mark = tuple(int(n) for n in found.get(headers.MARK, b"").decode().split(".") if n)
+        except (msgspec.DecodeError, ValueError) as e:
+            raise MalformedRecord(f"a command that can't be read: {e}") from e
+        return Received(command, found.get(headers.SOURCE, b"").decode("utf-8", "replace"), mark)
+    token_bytes = found.get(headers.JOB)
+    if token_bytes is None:
+        raise MalformedRecord("neither sfc-command nor sfc-job among the headers: a command or a reply was expected")
+    return decode_reply(key, value, record_headers, token_bytes.decode("utf-8", "replace"))
+
+
+def decode_reply(key: bytes | None, value: bytes | None, record_headers: RecordHeaders, token: str) -> Received:
+    """The command that a worker's reply with this token stands for. Raises MalformedRecord when the token makes no sense."""
+    flow = parse_token(token).flow
+    if key != flow.encode():
+        raise MalformedRecord(f"the key {key!r} is not the flow of its token {token!r}: a reply goes back with key and headers of its job")
+    found: dict[str, bytes] = dict(record_headers)
+    if headers.HEARTBEAT in found:
+        return Received(Heartbeat(token))
+    if headers.ERROR in found:
+        cause = found.get(headers.CAUSE)
+        return Received(Fail(token, found[headers.ERROR].decode("utf-8", "replace"), None if cause is None else cause.decode("utf-8", "replace")))
+    try:
+        return Received(Complete(token, _decode_any(value) if value else None))
+    except (msgspec.DecodeError, RecursionError) as e:
+        reason = f"the value of a reply must be JSON: {e}"
+        return Received(Fail(token, "States.Runtime", reason), bad_value=reason)
+
+
+class Token(NamedTuple):
+    """A job token's parts (EXACTLY-ONCE 2): ``<flow>/<run>/<seq>/<hash>``."""
+
+    flow: str
+    run: int
+    seq: int
+    hash: str
+
+
+def parse_token(token: str) -> Token:
+    """Raises MalformedRecord when it is no token."""
+    flow, _, rest = token.partition("/")
+    parts = rest.split("/")
+    if not flow or len(parts) != 3 or not (parts[0].isdigit() and parts[1].isdigit() and parts[2]):
+        raise MalformedRecord(f"{token!r} is no job token: <flow>/<run>/<number>/<hash> was expected")
+    return Token(flow, int(parts[0]), int(parts[1]), parts[2])

@@ -1,0 +1,68 @@
+"""Records of ``sfc.dead-letters``: what could not be understood, as it came, with its origin and the reason in headers.
+
+A dead letter's id is its origin (topic id, partition, offset): one that is written again after a failure is the same one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sfc.wire import FORMAT, headers
+
+
+class DeadLetter(NamedTuple):
+    """``reason`` is a stable word (not-json, no-flow-id, flow-exists, unknown-token, …); ``detail`` a sentence."""
+
+    reason: str
+    detail: str
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"{self.topic_id or self.topic}-{self.partition}-{self.offset}"
+
+
+_OWN = {
+    headers.FORMAT,
+    headers.REASON,
+    headers.DETAIL,
+    headers.ORIGIN_TOPIC,
+    headers.ORIGIN_TOPIC_ID,
+    headers.ORIGIN_PARTITION,
+    headers.ORIGIN_OFFSET,
+}
+
+
+def dead_letter_headers(letter: DeadLetter) -> list[tuple[str, bytes]]:
+    """The original's headers first, then the reason and the origin."""
+    return [
+        *(h for h in letter.headers if h[0] not in _OWN),
+        (headers.FORMAT, FORMAT),
+        (headers.REASON, letter.reason.encode()),
+        (headers.DETAIL, letter.detail.encode()),
+        (headers.ORIGIN_TOPIC, letter.topic.encode()),
+        (headers.ORIGIN_TOPIC_ID, letter.topic_id.encode()),
+        (headers.ORIGIN_PARTITION, b"%d" % letter.partition),
+        (headers.ORIGIN_OFFSET, b"%d" % letter.offset),
+    ]
+
+
+def decode_dead_letter(key: bytes | None, value: bytes | None, record_headers: list[tuple[str, bytes]]) -> DeadLetter:
+    """Anything can be read as a dead letter: missing headers give empty fields."""
+    return DeadLetter(
+        reason=headers.text(record_headers, headers.REASON) or "",
+        detail=headers.text(record_headers, headers.DETAIL) or "",
+        topic=headers.text(record_headers, headers.ORIGIN_TOPIC) or "",
+        topic_id=headers.text(record_headers, headers.ORIGIN_TOPIC_ID) or "",
+        partition=int(headers.text(record_headers, headers.ORIGIN_PARTITION) or -1),
+        offset=int(headers.text(record_headers, headers.ORIGIN_OFFSET) or -1),
+        key=key,
+        value=value,
+        headers=tuple(h for h in record_headers if h[0] not in _OWN),
+    )

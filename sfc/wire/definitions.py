@@ -1,0 +1,108 @@
+"""Records of ``sfc.definitions`` (compacted, one partition): what every process must know.
+
+====================  =====================================================================
+key                   value
+====================  =====================================================================
+``settings``          ClusterSettings
+``blueprint:N:V``     BlueprintVersion: immutable, never tombstoned while anything may need it
+``blueprint:N``       BlueprintHead: current version, status, hold, active triggers
+``task:N:V``          TaskVersion: immutable
+``task:N``            TaskHead
+====================  =====================================================================
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from sfc.errors import MalformedRecord
+
+
+class ClusterSettings(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="settings"):
+    """Recorded once, never changed."""
+
+    shards: int
+
+
+class BlueprintVersion(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="blueprint-version"):
+    """``document``: the whole blueprint as saved, with pinned references; ``hash``: of its canonical JSON (SHA-256, hex)."""
+
+    name: str
+    version: int
+    hash: str
+    document: dict[str, Any]
+    created_ms: int = 0
+
+
+class TriggerRecord(Struct, frozen=True, omit_defaults=True):
+    """An active topic trigger. ``uid``: permanent; new when the trigger is added again or gets a new ``From``.
+    ``revision``: changes with each edit of the trigger (EXACTLY-ONCE 5)."""
+
+    uid: str
+    id: str
+    topic: str
+    flow_id: str = ""  # a path into the record
+    when: str = ""
+    start: str = "latest"  # From: latest (as of the deploy), earliest, or an RFC 3339 time
+    revision: int = 1
+
+
+class BlueprintHead(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="blueprint"):
+    """What may change of a blueprint, at ``revision`` (the registry's, over all subjects). ``status``: draft, enabled, paused, disabled, retired."""
+
+    name: str
+    current: int
+    status: str
+    revision: int
+    group: str = ""
+    triggers: list[TriggerRecord] = []
+    hold_reason: str = ""
+    hold_freeze: bool = True
+
+
+class TaskVersion(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="task-version"):
+    name: str
+    version: int
+    hash: str
+    document: dict[str, Any]
+    created_ms: int = 0
+
+
+class TaskHead(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="task"):
+    name: str
+    current: int
+    revision: int
+
+
+Definition = ClusterSettings | BlueprintVersion | BlueprintHead | TaskVersion | TaskHead
+
+_encoder = msgspec.json.Encoder()
+_decode = msgspec.json.Decoder(Definition).decode
+
+
+def key_of(definition: Definition) -> str:
+    match definition:
+        case ClusterSettings():
+            return "settings"
+        case BlueprintVersion():
+            return f"blueprint:{definition.name}:{definition.version}"
+        case BlueprintHead():
+            return f"blueprint:{definition.name}"
+        case TaskVersion():
+            return f"task:{definition.name}:{definition.version}"
+        case TaskHead():
+            return f"task:{definition.name}"
+
+
+def encode_definition(definition: Definition) -> bytes:
+    return _encoder.encode(definition)
+
+
+def decode_definition(value: bytes) -> Definition:
+    try:
+        return _decode(value)
+    except msgspec.DecodeError as e:
+        raise MalformedRecord(f"a definition that can't be read: {e}") from e

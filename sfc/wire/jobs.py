@@ -1,0 +1,34 @@
+"""Job records (DESIGN section 4): what a worker gets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sfc.engine.effects import DispatchJob
+from sfc.wire import FORMAT, headers
+
+
+def rfc3339(time_ms: int) -> str:
+    """Milliseconds since 1970 as RFC 3339 in UTC."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def job_headers(job: DispatchJob, reply_to: str, reply_partition: int | None) -> list[tuple[str, bytes]]:
+    """Headers of a job. ``reply_to``: the topic that awaits the answer; ``reply_partition`` only for sfc.commands."""
+    head = [
+        (headers.FORMAT, FORMAT),
+        (headers.JOB, job.token.encode()),
+        (headers.FLOW, job.flow.encode()),
+        (headers.BLUEPRINT, f"{job.blueprint}@{job.version}".encode()),
+        (headers.STATE, job.state.encode()),
+        (headers.TASK, job.target.resource.encode()),
+        (headers.ATTEMPT, b"%d" % job.attempt),
+        (headers.REPLY_TO, reply_to.encode()),
+    ]
+    if job.deadline_ms:
+        head.append((headers.DEADLINE, rfc3339(job.deadline_ms).encode()))
+    if reply_partition is not None:
+        head.append((headers.REPLY_PARTITION, b"%d" % reply_partition))
+    if job.traceparent:
+        head.append((headers.TRACEPARENT, job.traceparent.encode()))
+    return head

@@ -1,0 +1,1 @@
+"""Workers: the SDK, the common workers and the examples."""
