@@ -1,0 +1,155 @@
+"""What every process must know, from ``sfc.definitions``: blueprints, tasks, settings. Edits load without a restart.
+
+One thread steps the tail; others read. Reads are of plain dictionaries that are replaced entry by entry, so no lock is needed for
+them; ``wait_for`` uses a condition.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from sfc.asl import compile_machine
+from sfc.engine.link import link
+from sfc.engine.program import Program
+from sfc.errors import ShardStopped, TopicMissing
+from sfc.ports import Log, Partition, Reader
+from sfc.wire.definitions import (
+    BlueprintHead,
+    BlueprintVersion,
+    ClusterSettings,
+    TaskHead,
+    TaskVersion,
+    decode_definition,
+)
+from sfc.wire.topics import Names
+
+
+class Definitions:
+    """The tail of ``sfc.definitions`` and what it has told so far."""
+
+    def __init__(self, log: Log, names: Names) -> None:
+        self.names = names
+        self.settings: ClusterSettings | None = None
+        self.heads: dict[str, BlueprintHead] = {}
+        self.task_heads: dict[str, TaskHead] = {}
+        self.revision = 0  # counts changes, so that others notice one cheaply
+        self.revision_max = 0  # the registry's highest revision seen
+        self._versions: dict[tuple[str, int], BlueprintVersion] = {}
+        self._tasks: dict[tuple[str, int], TaskVersion] = {}
+        self._programs: dict[tuple[str, int], Program] = {}
+        self._changed = threading.Condition()
+        self._partition = Partition(names.definitions, 0)
+        if log.describe(names.definitions) is None:
+            raise TopicMissing(f"topic {names.definitions} is not there; any SFC role makes it where it may: start the gateway first")
+        self._end_at_start = log.ends([self._partition], committed=False)[self._partition]
+        self._reader: Reader = log.reader({self._partition: 0})
+        self._position = 0
+
+    @property
+    def position(self) -> int:
+        """The next offset of sfc.definitions to be read: all before it is known."""
+        return self._position
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything that stood in the topic at the start has been read (EXACTLY-ONCE 32)."""
+        return self._position >= self._end_at_start
+
+    def step(self, timeout_s: float = 0.1) -> int:
+        """Reads what is new. Returns how many records."""
+        records = self._reader.take(1_000, timeout_s)
+        with self._changed:
+            for record in records:
+                if record.value is not None:
+                    self._learn(record.value)
+            position = self._reader.position(self._partition)
+            if records or position != self._position:
+                self._position = position
+                self.revision += len(records)
+                self._changed.notify_all()
+        return len(records)
+
+    def load(self) -> None:
+        """Steps until ``ready``."""
+        while not self.ready:
+            self.step(0.05)
+
+    def wait_for(self, position: int, timeout_s: float) -> bool:
+        """Waits, while another thread steps, until everything before ``position`` is known."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._position >= position, timeout_s)
+
+    def wait_change(self, timeout_s: float) -> None:
+        """Waits until something new has been read, or the time is over."""
+        with self._changed:
+            self._changed.wait(timeout_s)
+
+    def version(self, name: str, version: int) -> BlueprintVersion | None:
+        return self._versions.get((name, version))
+
+    def current(self, name: str) -> BlueprintVersion | None:
+        head = self.heads.get(name)
+        return None if head is None else self._versions.get((name, head.current))
+
+    def task(self, name: str, version: int) -> TaskVersion | None:
+        return self._tasks.get((name, version))
+
+    def tasks(self) -> list[TaskVersion]:
+        """All versions of all tasks."""
+        return list(self._tasks.values())
+
+    def program(self, name: str, version: int) -> Program | None:
+        """The version, compiled and linked at first use; None when it is not known."""
+        program = self._programs.get((name, version))
+        if program is None:
+            found = self._versions.get((name, version))
+            if found is None:
+                return None
+            program = self._link(found)
+            self._programs[name, version] = program
+        return program
+
+    def _link(self, found: BlueprintVersion) -> Program:
+        documents: dict[str, dict[str, Any]] = {f"{t.name}@{t.version}": t.document for t in self._tasks.values()}
+        return link(
+            name=found.name,
+            version=found.version,
+            hash=found.hash,
+            machine=compile_machine({k: v for k, v in found.document.items() if k != "Sfc"}),
+            document=found.document,
+            tasks=documents,
+            task_topic=self.names.task,
+            jobs_topic=self.names.jobs,
+        )
+
+    def _learn(self, value: bytes) -> None:
+        match decode_definition(value):
+            case ClusterSettings() as settings:
+                self.settings = settings
+            case BlueprintVersion() as version:
+                self._refuse_other_hash(self._versions.get((version.name, version.version)), version)
+                self._versions[version.name, version.version] = version
+            case TaskVersion() as task:
+                self._refuse_other_hash(self._tasks.get((task.name, task.version)), task)
+                self._tasks[task.name, task.version] = task
+            case BlueprintHead() as head:
+                self.revision_max = max(self.revision_max, head.revision)
+                known = self.heads.get(head.name)
+                if known is None or head.revision >= known.revision:
+                    self.heads[head.name] = head
+            case TaskHead() as task_head:
+                self.revision_max = max(self.revision_max, task_head.revision)
+                self.task_heads[task_head.name] = task_head
+
+    @staticmethod
+    def _refuse_other_hash(known: BlueprintVersion | TaskVersion | None, came: BlueprintVersion | TaskVersion) -> None:
+        """Versions are immutable (EXACTLY-ONCE 8)."""
+        if known is not None and known.hash != came.hash:
+            raise ShardStopped(
+                f"{came.name}@{came.version} is known with hash {known.hash[:12]} and came again with {came.hash[:12]}:"
+                " two registries write to one namespace; give each installation a namespace of its own"
+            )
+
+    def close(self) -> None:
+        self._reader.close()
