@@ -1,0 +1,216 @@
+"""The state types: what each makes of its input and of its result. Built by ``sfc.asl.reader``; time and chance are arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from sfc.asl.failure import RUNTIME, Failure, Stop, runtime_failure
+from sfc.asl.retry import Catcher, Retrier
+from sfc.asl.timestamps import parse_timestamp
+
+Step = Callable[[Any, Any], Any]  # (value, context) -> a value or a Failure
+Merge = Callable[[Any, Any], Any]  # (raw input, result) -> a value or a Failure
+Rule = tuple[Callable[[Any, Any], bool], str]  # a condition (raises Stop where a variable is missing) and the next state's name
+
+WAIT_S_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What every state has. A field that the document does not give is None and costs nothing."""
+
+    kind: ClassVar[str] = ""
+    name: str
+    pointer: str
+    next: str | None = None  # None: the end of the machine or of the branch
+    input_path: Step | None = None
+    parameters: Step | None = None
+    result_selector: Step | None = None
+    result_path: Merge | None = None
+    output_path: Step | None = None
+
+    def effective_input(self, raw: Any, context: Any) -> Any | Failure:
+        """``InputPath``, then ``Parameters``; the very ``raw`` where neither is given."""
+        value = raw
+        if self.input_path is not None:
+            value = self.input_path(raw, context)
+            if value.__class__ is Failure:
+                return value
+        return value if self.parameters is None else self.parameters(value, context)
+
+    def output(self, raw: Any, result: Any, context: Any) -> Any | Failure:
+        """``ResultSelector``, ``ResultPath`` (into ``raw``, which is left as it is), ``OutputPath``; the very ``result`` where none is given."""
+        value = result
+        if self.result_selector is not None:
+            value = self.result_selector(value, context)
+            if value.__class__ is Failure:
+                return value
+        if self.result_path is not None:
+            value = self.result_path(raw, value)
+            if value.__class__ is Failure:
+                return value
+        return value if self.output_path is None else self.output_path(value, context)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskState(State):
+    """Work of somebody else's. ``timeout`` and ``heartbeat`` give seconds, or None where the state names none."""
+
+    kind: ClassVar[str] = "Task"
+    resource: str
+    retry: tuple[Retrier, ...] = ()
+    catch: tuple[Catcher, ...] = ()
+    timeout: int | Step | None = None
+    heartbeat: int | Step | None = None
+
+    def timeout_s(self, raw: Any, context: Any) -> int | None | Failure:
+        """``TimeoutSeconds`` or what ``TimeoutSecondsPath`` finds in the raw input."""
+        return _seconds(self.timeout, raw, context)
+
+    def heartbeat_s(self, raw: Any, context: Any) -> int | None | Failure:
+        """``HeartbeatSeconds`` or what ``HeartbeatSecondsPath`` finds in the raw input."""
+        return _seconds(self.heartbeat, raw, context)
+
+
+def _seconds(given: int | Step | None, raw: Any, context: Any) -> int | None | Failure:
+    if given is None or isinstance(given, int):
+        return given
+    found: int | Failure = given(raw, context)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassState(State):
+    """``literal`` is a one-tuple of the document's ``Result``, or None: a Result may itself be null."""
+
+    kind: ClassVar[str] = "Pass"
+    literal: tuple[Any] | None = None
+
+    def result_of(self, effective: Any) -> Any:
+        """The literal ``Result`` (keys ending in ``.$`` mean nothing in it), else the effective input."""
+        return effective if self.literal is None else self.literal[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceState(State):
+    """The first rule that holds chooses; ``next`` is always None."""
+
+    kind: ClassVar[str] = "Choice"
+    rules: tuple[Rule, ...]
+    default: str | None = None
+
+    def choose(self, effective: Any, context: Any) -> str | Failure:
+        """The name of the next state."""
+        try:
+            for holds, following in self.rules:
+                if holds(effective, context):
+                    return following
+        except Stop as stop:
+            return stop.failure
+        if self.default is None:
+            # The specification says States.NoChoiceMatched; Step Functions reserves that name and says this.
+            return runtime_failure("Failed to transition out of the state. The state does not point to a next state.")
+        return self.default
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitState(State):
+    """One of the four is given: ``seconds``, ``at_ms`` (since 1970), or a path with its text for messages."""
+
+    kind: ClassVar[str] = "Wait"
+    seconds: int | None = None
+    at_ms: int | None = None
+    seconds_path: tuple[Step, str] | None = None
+    timestamp_path: tuple[Step, str] | None = None
+
+    def until_ms(self, effective: Any, now_ms: int, context: Any) -> int | Failure:
+        """When the wait ends, in milliseconds since 1970: ``now_ms`` where that time is past."""
+        if self.seconds is not None:
+            return now_ms + self.seconds * 1000
+        if self.at_ms is not None:
+            return _bounded(self.at_ms, now_ms)
+        if self.seconds_path is not None:
+            step, text = self.seconds_path
+            value = step(effective, context)
+            if value.__class__ is Failure:
+                return runtime_failure(f"The SecondsPath parameter does not reference an input value: {text}")
+            if value.__class__ is not int:
+                return runtime_failure(f"The SecondsPath parameter cannot be parsed as a long value: {text} == {_java(value)}")
+            if value < 0:
+                return runtime_failure(f"The SecondsPath parameter references a negative value: {text} == {value}")
+            return _bounded(now_ms + value * 1000, now_ms)
+        assert self.timestamp_path is not None  # the reader lets no Wait pass without one of the four
+        step, text = self.timestamp_path
+        value = step(effective, context)
+        if value.__class__ is Failure:
+            return runtime_failure(f"The TimestampPath parameter does not reference an input value: {text}")
+        nanoseconds = parse_timestamp(value)
+        if nanoseconds is None:
+            return runtime_failure(
+                "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: "
+                f"{text} == {_java(value)}"
+            )
+        return _bounded(-(-nanoseconds // 1_000_000), now_ms)  # rounded up: a wait never ends early
+
+
+def _bounded(at_ms: int, now_ms: int) -> int | Failure:
+    if at_ms - now_ms > WAIT_S_MAX * 1000:
+        return runtime_failure("Wait state delay is too long.")
+    return max(at_ms, now_ms)
+
+
+def _java(value: Any) -> str:
+    """A value as Step Functions prints it in these messages."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SucceedState(State):
+    """Ends the machine or the branch with its input."""
+
+    kind: ClassVar[str] = "Succeed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailState(State):
+    """Ends the flow. ``error`` and ``cause``: a text, a step with its path's text, or None."""
+
+    kind: ClassVar[str] = "Fail"
+    error: str | tuple[Step, str] | None = None
+    cause: str | tuple[Step, str] | None = None
+
+    def failure(self, raw: Any, context: Any) -> Failure:
+        """The flow's error and cause; ``States.Runtime`` where a path finds no text."""
+        error = _text("ErrorPath", self.error, raw, context)
+        if isinstance(error, Failure):
+            return error
+        cause = _text("CausePath", self.cause, raw, context)
+        return cause if isinstance(cause, Failure) else Failure(error, cause)
+
+
+def _text(field: str, given: str | tuple[Step, str] | None, raw: Any, context: Any) -> str | None | Failure:
+    if given is None or isinstance(given, str):
+        return given
+    step, text = given
+    value = step(raw, context)
+    if isinstance(value, Failure):
+        if value.error == RUNTIME:
+            return runtime_failure(f"The {field} parameter does not reference an input value: {text}")
+        return value
+    if not isinstance(value, str):
+        return runtime_failure(f"The {field} parameter must reference a string: {text} == {_java(value)}")
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParallelState(State):
+    """``branches``: the name of each branch's first state, in order. Branches get the effective input; the result is their outputs' list."""
+
+    kind: ClassVar[str] = "Parallel"
+    branches: tuple[str, ...]
+    retry: tuple[Retrier, ...] = ()
+    catch: tuple[Catcher, ...] = ()
