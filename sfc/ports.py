@@ -10,7 +10,12 @@ Nothing here is asynchronous. A ``Log`` may be shared between threads; what it h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
+
+from msgspec import Struct
+
+from sfc.engine.commands import Origin
+from sfc.wire.history import HistoryRecord
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -230,3 +235,145 @@ class Clock(Protocol):
         """Milliseconds since 1970, UTC."""
 
     def monotonic_s(self) -> float: ...
+
+
+class FlowDocument(Struct, frozen=True, omit_defaults=True):
+    """A flow as the index shows it: its latest run, as of event number ``seq``. Times in milliseconds since 1970; 0: not yet."""
+
+    flow: str
+    run: int
+    blueprint: str
+    version: int
+    status: str
+    seq: int
+    started_ms: int
+    updated_ms: int
+    ended_ms: int = 0
+    states: list[str] = []  # current states, in order of their branches
+    paused_by: list[str] = []  # own, or a subject; [] = nothing holds it
+    error: str | None = None
+    cause: str | None = None
+    redrives: int = 0
+    origin: Origin | None = None
+
+
+class FlowQuery(Struct, frozen=True, omit_defaults=True):
+    """All that is given must apply. ``status`` also takes ``PAUSED`` (running, and something holds it). Newest start first."""
+
+    status: str = ""
+    blueprint: str = ""
+    version: int = 0
+    state: str = ""  # is in this state now
+    error: str = ""
+    started_from_ms: int = 0  # inclusive
+    started_to_ms: int = 0  # exclusive; 0: no end
+    text: str = ""  # somewhere in id, error or cause, in any case
+    limit: int = 50  # 1 to 1,000
+    cursor: str = ""  # a page's next_cursor
+
+
+class FlowPage(Struct, frozen=True):
+    """``next_cursor`` is empty on the last page."""
+
+    flows: list[FlowDocument]
+    next_cursor: str = ""
+
+
+class StateStatistics(Struct, frozen=True):
+    """Of one state of one blueprint version. Durations are those of completed visits, percentiles within 3 %.
+
+    ``failed``: visits that ended by an error, caught or not; ``retries``: pauses before a further attempt.
+    """
+
+    state: str
+    entered: int
+    completed: int
+    failed: int
+    retries: int
+    mean_ms: float
+    p50_ms: float
+    p95_ms: float
+
+
+class BlueprintStatistics(Struct, frozen=True):
+    """``flows``: how many by status (the latest run of each id); ``paused``: of the running ones, how many something holds."""
+
+    blueprint: str
+    version: int
+    flows: dict[str, int]
+    paused: int
+    states: list[StateStatistics]
+
+
+class Statistics(Struct, frozen=True):
+    blueprints: list[BlueprintStatistics]
+
+
+class DeadLetterDocument(Struct, frozen=True, omit_defaults=True):
+    """A dead letter as the index shows it; its fields are sfc.wire.dead_letters.DeadLetter's. As JSON, bytes are base64."""
+
+    id: str
+    at_ms: int
+    reason: str
+    detail: str
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: list[tuple[str, bytes]] = []
+
+
+class DeadLetterPage(Struct, frozen=True):
+    """Newest first. ``next_cursor`` is empty on the last page."""
+
+    dead_letters: list[DeadLetterDocument]
+    next_cursor: str = ""
+
+
+class IndexCounters(Struct, frozen=True):
+    """``flows`` by status, ``dead_letters`` by reason, ``events`` indexed so far."""
+
+    flows: dict[str, int]
+    paused: int
+    dead_letters: dict[str, int]
+    events: int
+
+
+class FlowIndex(Protocol):
+    """What the monitor has read, for queries. It may be deleted and is made again from the log.
+
+    One writer calls ``index``; everything else may be called from any thread.
+    """
+
+    def index(
+        self, records: Sequence[HistoryRecord], dead_letters: Sequence[DeadLetterDocument], positions: Mapping[Partition, int]
+    ) -> None:
+        """Takes records in order of their log, and with them the next offsets to read. What is there already changes nothing, and a
+        document never steps back: it is replaced only by a higher run or, within its run, a higher number."""
+
+    def positions(self) -> dict[Partition, int]:
+        """The next offsets to read, as last given to ``index``."""
+
+    def get(self, flow: str) -> FlowDocument | None:
+        """The latest run."""
+
+    def find(self, query: FlowQuery) -> FlowPage:
+        """Raises BadInput for a limit out of range or a cursor that is none."""
+
+    def history(self, flow: str, run: int | None = None) -> list[dict[str, Any]]:
+        """Events of a run (default: the latest) in order, as plain JSON values; [] where nothing is known.
+
+        Each has ``name`` (``TaskStateEntered``); StateEntered has ``input`` and StateExited ``output``, as far as the history has them.
+        """
+
+    def statistics(self, blueprint: str | None = None) -> Statistics:
+        """Of one blueprint or all, by name and version."""
+
+    def dead_letters(self, limit: int = 50, cursor: str = "") -> DeadLetterPage: ...
+
+    def dead_letter(self, id: str) -> DeadLetterDocument | None: ...  # noqa: A002 - as its field
+
+    def counters(self) -> IndexCounters: ...
+
+    def close(self) -> None: ...
