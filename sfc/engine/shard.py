@@ -36,6 +36,9 @@ class ShardState(Struct, omit_defaults=True):
     marks: dict[str, tuple[int, ...]] = field(default_factory=dict)  # the highest mark taken, per source
     holds: dict[str, HoldRecord] = field(default_factory=dict)
     waking: list[Waking] = field(default_factory=list)
+    dropped_replies: int = 0  # answers to jobs that were closed
+    repeated: int = 0  # commands that were taken before, by their mark
+    dead_letters: int = 0
 
 
 class Held(Struct, frozen=True):

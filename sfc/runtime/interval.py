@@ -1,0 +1,110 @@
+"""One interval of a shard: what is decided and not yet committed, and the transaction that commits it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sfc.engine.decide import kept
+from sfc.engine.effects import DispatchJob
+from sfc.engine.events import AnyEvent
+from sfc.engine.flow import Flow
+from sfc.engine.shard import ShardState, held_by
+from sfc.ports import StateStore, Transaction
+from sfc.wire.history import HistoryRecord, encode_history, summarise
+from sfc.wire.jobs import job_headers
+from sfc.wire.state import encode_flow, encode_shard, interval_headers, shard_key
+from sfc.wire.topics import Names
+
+HISTORY_BYTES_MAX = 1024 * 1024  # a record is split here, so that it fits whatever limit its readers have
+
+
+@dataclass
+class Life:
+    """One life of a flow in this interval: its events, and its state after them."""
+
+    flow: Flow
+    first: int
+    events: list[AnyEvent]
+
+
+@dataclass
+class Overlay:
+    """What an interval has changed. ``lives`` by flow id and run; ``flows``: the latest state, None where nothing is kept."""
+
+    lives: dict[tuple[str, int], Life] = field(default_factory=dict)
+    flows: dict[str, Flow | None] = field(default_factory=dict)
+    jobs: list[DispatchJob] = field(default_factory=list)  # exactly-once jobs, for the transaction
+    commands: int = 0
+    bytes: int = 0
+    counters_changed: bool = False
+
+    def add(self, flow: Flow, events: list[AnyEvent]) -> None:
+        key = flow.id, flow.run
+        life = self.lives.get(key)
+        if life is None:
+            self.lives[key] = Life(flow, events[0].seq, events)
+        else:
+            life.flow = flow
+            life.events.extend(events)
+        self.flows[flow.id] = flow if kept(flow) else None
+
+    def __bool__(self) -> bool:
+        return self.commands > 0
+
+
+def write_interval(
+    fence: Transaction, names: Names, shard: ShardState, overlay: Overlay, store: StateStore, reply_topic_of_jobs: str
+) -> dict[bytes, bytes | None]:
+    """Commits the interval in one transaction; returns what has changed in the shard's states.
+
+    1. begin
+    2. states of the flows that are kept, tombstones of those that were kept before; nothing for a flow that came and went
+    3. history, one record per life of a flow (split at 1 MiB)
+    4. exactly-once jobs
+    5. last the shard's own record: position, marks, clock, holds, number of the interval
+    6. commit
+
+    Raises ProducerFenced, ProducerFailed (nothing is committed, or it is unclear), RecordTooLarge.
+    """
+    head = interval_headers(shard.interval)
+    number = shard.number
+    fence.begin()  # 1
+    changes: dict[bytes, bytes | None] = {}
+    for flow_id, flow in overlay.flows.items():  # 2
+        key = flow_id.encode()
+        if flow is not None:
+            changes[key] = encode_flow(flow)
+        elif store.get(number, key) is not None:
+            changes[key] = None
+        else:
+            continue
+        fence.send(names.state, changes[key], key, head, number)
+    for life in overlay.lives.values():  # 3
+        for record in history_of(life, shard):
+            fence.send(names.history, record, life.flow.id.encode(), head, number)
+    if overlay.counters_changed:
+        fence.send(names.history, encode_shard(shard), shard_key(number), head, number)
+    for job in overlay.jobs:  # 4
+        reply_to = job.target.reply_topic or reply_topic_of_jobs
+        partition = None if job.target.reply_topic else number
+        fence.send(job.target.topic, job.value, job.flow.encode(), job_headers(job, reply_to, partition))
+    fence.send(names.state, encode_shard(shard), shard_key(number), head, number)  # 5
+    fence.commit()  # 6
+    return changes
+
+
+def history_of(life: Life, shard: ShardState) -> Iterator[bytes]:
+    """The history records of a life, each under the limit as far as a single event allows."""
+    flow = life.flow
+    held = held_by(shard, flow.id, flow.blueprint) if flow.running else None
+    summary = summarise(flow, shard.clock_ms, held.subjects if held else ())
+    parts = [life.events]
+    while parts:
+        events = parts.pop()
+        value = encode_history(HistoryRecord(flow.id, flow.run, events[0].seq, events, summary))
+        if len(value) > HISTORY_BYTES_MAX and len(events) > 1:
+            middle = len(events) // 2
+            parts += [events[middle:], events[:middle]]  # the earlier half comes off the stack first
+        else:
+            yield value

@@ -1,0 +1,263 @@
+"""A lane: one engine thread with its clients, its store and the shards that it was assigned (EXACTLY-ONCE, "The loop of a lane").
+
+The thread only loops ``step``, so that tests drive the very same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sfc.errors import LogError, ProducerFailed, ProducerFenced, ShardStopped
+from sfc.log import get_logger
+from sfc.ports import Clock, Consumer, Log, Partition, Position, StateStore
+from sfc.runtime import metrics
+from sfc.runtime.definitions import Definitions
+from sfc.runtime.outlets import Outlets
+from sfc.runtime.shard import OwnedShard
+from sfc.wire.topics import Names
+
+_log = get_logger()
+
+GROUP_COMMIT_S = 2.0  # the group's own offsets serve lag displays only
+
+
+@dataclass(frozen=True)
+class LaneLimits:
+    """When an interval ends, whichever is first. ``commits_per_s_max``: over all shards of the lane (EXACTLY-ONCE 20)."""
+
+    interval_s: float = 0.1
+    commands_max: int = 5_000
+    bytes_max: int = 8 * 1024 * 1024
+    batch_records_max: int = 1_000
+    commits_per_s_max: float = 40.0
+
+
+class Lane:
+    """Owns shards from assignment to revocation. Made once per engine thread; ``close`` gives everything up cleanly."""
+
+    def __init__(
+        self, log: Log, names: Names, shards: int, definitions: Definitions, store: StateStore, clock: Clock, limits: LaneLimits | None = None
+    ) -> None:
+        self._log_port = log
+        self._names = names
+        self._shard_count = shards
+        self._definitions = definitions
+        self._store = store
+        self._clock = clock
+        self._limits = limits or LaneLimits()
+        self._outlets = Outlets(log, names, shards)
+        self._shards: dict[int, OwnedShard] = {}
+        self._stopped: dict[int, str] = {}  # shards that must not go on, and why
+        self._to_take: list[int] = []
+        self._moved: set[int] = set()  # revoked or assigned anew during the call that took the batch
+        self._commit_due_s: dict[int, float] = {}
+        self._group_commit_due_s = 0.0
+        definitions.load()
+        self._consumer: Consumer = log.consumer(
+            names.engine_group, [names.commands], paused=True, assigned=self._assigned, revoked=self._revoked, lost=self._lost
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes commands of at least one shard, or has been given none while others have them."""
+        return bool(self._shards) and not self._to_take
+
+    @property
+    def shards(self) -> dict[int, OwnedShard]:
+        return self._shards
+
+    @property
+    def stopped(self) -> dict[int, str]:
+        """Shards that must not go on, with the reason."""
+        return self._stopped
+
+    # -- the loop --------------------------------------------------------------------------------------------------------
+
+    def step(self, timeout_s: float = 0.1) -> int:
+        """One turn: take a batch, decide it, let due timers tick, commit the shard whose interval has ended.
+
+        Returns how many commands were taken. A failure of a producer costs the shards a restore, never the lane.
+        """
+        self._moved.clear()
+        records = self._consumer.take(self._limits.batch_records_max, self._wait_s(timeout_s))
+        try:
+            self._take_assigned()
+            taken = 0
+            for record in records:
+                # consume() was seen to run the revoke callback and still hand over the partition's records (EXACTLY-ONCE 15).
+                if record.partition in self._moved:
+                    continue
+                shard = self._shards.get(record.partition)
+                if shard is not None:
+                    self._guarded(shard, lambda s=shard, r=record: s.take(r))  # type: ignore[misc]
+                    taken += 1
+            for shard in list(self._shards.values()):
+                shard.tick_if_due()
+            self._outlets.poll()
+            self._commit_due()
+        except ProducerFailed as e:
+            self._start_again(e)
+            return 0
+        metrics.COMMANDS.inc(taken)
+        return taken
+
+    def _wait_s(self, timeout_s: float) -> float:
+        """No longer than until the next commit or tick is due."""
+        now_s = self._clock.monotonic_s()
+        for number, shard in self._shards.items():
+            if shard.overlay:
+                timeout_s = min(timeout_s, self._commit_due_s[number] - now_s)
+            timeout_s = min(timeout_s, shard.next_tick_in_s())
+        return max(0.0, timeout_s)
+
+    def _interval_s(self) -> float:
+        return max(self._limits.interval_s, len(self._shards) / self._limits.commits_per_s_max)
+
+    def _commit_due(self) -> None:
+        """At most one shard whose time is up, so that the lane never stands still for two commits in a row; besides those that
+        are full, or have exactly-once jobs waiting."""
+        now_s = self._clock.monotonic_s()
+        timely: OwnedShard | None = None
+        for shard in list(self._shards.values()):
+            overlay = shard.overlay
+            if overlay.jobs or overlay.commands >= self._limits.commands_max or overlay.bytes >= self._limits.bytes_max:
+                self._commit(shard)
+            elif overlay and now_s >= self._commit_due_s[shard.number]:
+                if timely is None or self._commit_due_s[shard.number] < self._commit_due_s[timely.number]:
+                    timely = shard
+        if timely is not None:
+            self._commit(timely)
+        if now_s >= self._group_commit_due_s:
+            self._group_commit_due_s = now_s + GROUP_COMMIT_S
+            self._commit_group()
+
+    def _commit(self, shard: OwnedShard) -> None:
+        began_s = self._clock.monotonic_s()
+        self._commit_due_s[shard.number] = began_s + self._interval_s()
+        self._guarded(shard, shard.commit)
+        metrics.INTERVAL_SECONDS.observe(self._clock.monotonic_s() - began_s)
+
+    def _commit_group(self) -> None:
+        positions = {Partition(self._names.commands, n): Position(s.state.next_offset) for n, s in self._shards.items()}
+        if positions:
+            try:
+                self._consumer.commit(positions)
+            except LogError as e:
+                _log.debug("the group did not take the offsets, which are for display only", action="group-commit-refused", reason=e.message)
+
+    def _guarded(self, shard: OwnedShard, act: Callable[[], None]) -> None:
+        """What ends one shard ends no other: fenced, it is somebody else's; stopped, it waits for an operator."""
+        try:
+            act()
+        except ProducerFenced as e:
+            metrics.FENCED.inc()
+            _log.warning("another engine has taken the shard", action="shard-fenced", shard=shard.number, reason=e.message)
+            self._drop(shard)
+        except ShardStopped as e:
+            self._stop(shard.number, e)
+            self._drop(shard)
+
+    # -- shards come and go ----------------------------------------------------------------------------------------------
+
+    def _assigned(self, partitions: list[Partition]) -> None:
+        for partition in partitions:
+            self._moved.add(partition.number)
+            if partition.number not in self._to_take:
+                self._to_take.append(partition.number)
+
+    def _revoked(self, partitions: list[Partition]) -> None:
+        """The shard is committed and given up within the callback, before anybody else is told to take it."""
+        for partition in partitions:
+            self._forget(partition.number)
+            shard = self._shards.pop(partition.number, None)
+            if shard is not None:
+                try:
+                    self._guarded(shard, shard.give_up)
+                except LogError as e:
+                    _log.warning("the shard was not closed cleanly", action="shard-not-closed", shard=shard.number, reason=e.message)
+                else:
+                    _log.info("gave a shard up", action="shard-given-up", shard=shard.number)
+
+    def _lost(self, partitions: list[Partition]) -> None:
+        for partition in partitions:
+            self._forget(partition.number)
+            shard = self._shards.pop(partition.number, None)
+            if shard is not None:
+                _log.warning("lost a shard", action="shard-lost", shard=shard.number)
+                shard.drop()
+
+    def _forget(self, number: int) -> None:
+        self._moved.add(number)
+        self._stopped.pop(number, None)
+        if number in self._to_take:
+            self._to_take.remove(number)
+
+    def _take_assigned(self) -> None:
+        while self._to_take:
+            number = self._to_take[0]
+            self._take_shard(number)
+            self._to_take.remove(number)
+
+    def _take_shard(self, number: int) -> None:
+        """Fence, restore, and only then begin to read, at the shard's own position (EXACTLY-ONCE 13)."""
+        began_s = self._clock.monotonic_s()
+        old = self._shards.pop(number, None)
+        if old is not None:
+            old.drop()
+        partition = Partition(self._names.commands, number)
+        try:
+            shard = OwnedShard(
+                number, self._log_port, self._names, self._shard_count, self._definitions, self._store, self._outlets, self._clock
+            )
+            position = shard.state.next_offset
+            start = self._log_port.starts([partition])[partition]
+            if position < start:
+                raise ShardStopped(
+                    f"shard {number} stands at offset {position}, but {partition.topic}-{number} begins at {start}:"
+                    " commands were deleted before they were read; retention.ms is too short for the time without an engine"
+                )
+        except ShardStopped as e:
+            self._stop(number, e)
+            return
+        self._shards[number] = shard
+        # Staggered, so that commits do not fall together.
+        self._commit_due_s[number] = began_s + self._interval_s() * (number % 8) / 8
+        self._consumer.start(partition, position)
+        metrics.SHARDS_OWNED.set(len(self._shards))
+        took_s = self._clock.monotonic_s() - began_s
+        metrics.RESTORES.inc()
+        metrics.RESTORE_SECONDS.observe(took_s)
+        _log.info("took a shard", action="shard-taken", shard=number, offset=position, seconds=round(took_s, 3))
+
+    def _stop(self, number: int, why: ShardStopped) -> None:
+        self._stopped[number] = why.message
+        _log.error(why.message, action="shard-stopped", shard=number)
+
+    def _drop(self, shard: OwnedShard) -> None:
+        self._shards.pop(shard.number, None)
+        shard.drop()
+        self._consumer.pause([Partition(self._names.commands, shard.number)])
+        metrics.SHARDS_OWNED.set(len(self._shards))
+
+    def _start_again(self, why: ProducerFailed) -> None:
+        """A producer is spent, or a commit's outcome is unclear: new producers, and every shard from the log (EXACTLY-ONCE 23)."""
+        _log.error(why.message, action="lane-restarted", shards=sorted(self._shards))
+        metrics.LANE_RESTARTS.inc()
+        numbers = sorted(set(self._shards) | set(self._to_take))
+        self._consumer.pause([Partition(self._names.commands, n) for n in numbers])
+        for shard in self._shards.values():
+            shard.drop()
+        self._shards.clear()
+        self._outlets.close()
+        self._outlets = Outlets(self._log_port, self._names, self._shard_count)
+        self._to_take = numbers
+
+    def close(self) -> None:
+        """Finishes the interval, writes ``closed``, and leaves the group."""
+        self._consumer.close()
+        for shard in list(self._shards.values()):
+            shard.drop()
+        self._shards.clear()
+        self._outlets.close()
+        self._definitions.close()

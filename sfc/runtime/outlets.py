@@ -1,0 +1,80 @@
+"""Where effects leave: two producers of a lane, one that may give a record up and one that never does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sfc.engine.commands import Command
+from sfc.engine.effects import DispatchJob, Reply
+from sfc.errors import RecordTooLarge
+from sfc.log import get_logger
+from sfc.ports import Log
+from sfc.wire import FORMAT, headers
+from sfc.wire.commands import Mark, encode_command
+from sfc.wire.dead_letters import DeadLetter, dead_letter_headers
+from sfc.wire.jobs import job_headers
+from sfc.wire.replies import encode_answer
+from sfc.wire.topics import Names
+
+_log = get_logger()
+
+
+class Outlets:
+    """``gapless``: commands to shards. ``effects``: jobs, replies, dead letters (given up after 10 s: EXACTLY-ONCE 25)."""
+
+    def __init__(self, log: Log, names: Names, shards: int) -> None:
+        self._names = names
+        self._shards = shards
+        self._gapless = log.producer(gapless=True)
+        self._effects = log.producer(busy=True)
+
+    def command(self, partition: int, key: bytes, command: Command, source: str = "", mark: Mark = ()) -> None:
+        """Appends a command to a shard."""
+        value, head = encode_command(command, source, mark)
+        self._gapless.send(self._names.commands, value, key, head, partition)
+
+    def forward(self, partition: int, key: bytes | None, value: bytes | None, head: list[tuple[str, bytes]], source: str, mark: Mark) -> None:
+        """Passes a record on to the shard that it belongs to, once (EXACTLY-ONCE 30)."""
+        kept = [h for h in head if h[0] not in (headers.SOURCE, headers.MARK)]
+        kept += [(headers.SOURCE, source.encode()), (headers.MARK, ".".join(map(str, mark)).encode())]
+        self._gapless.send(self._names.commands, value, key, kept, partition)
+
+    def job(self, job: DispatchJob, shard: int, failed: Callable[[DispatchJob, str], None]) -> None:
+        """Sends a job. ``failed`` hears, now or in a later ``poll`` or ``flush``, that its topic did not take it."""
+        reply_to = job.target.reply_topic
+        head = job_headers(job, reply_to or self._names.commands, None if reply_to else shard)
+        try:
+            self._effects.send(job.target.topic, job.value, job.flow.encode(), head, on_failure=lambda reason: failed(job, reason))
+        except RecordTooLarge as e:
+            failed(job, e.message)
+
+    def reply(self, reply: Reply) -> None:
+        """Sends an answer. One that is lost costs its caller a timeout, not more."""
+
+        def lost(reason: str) -> None:
+            _log.warning("an answer was not delivered", action="reply-lost", flow=reply.flow, reason=reason)
+
+        try:
+            self._effects.send(reply.to.topic, encode_answer(reply), reply.to.key.encode(), [(headers.FORMAT, FORMAT)], 0, lost)
+        except RecordTooLarge as e:
+            lost(e.message)
+
+    def dead_letter(self, letter: DeadLetter) -> None:
+        """Sends a dead letter; losing one is losing a record, so it fails the interval (it is then sent again)."""
+        _log.warning(
+            letter.detail, action="dead-letter", reason=letter.reason, topic=letter.topic, partition=letter.partition, offset=letter.offset
+        )
+        self._effects.send(self._names.dead_letters, letter.value, letter.key, dead_letter_headers(letter), 0)
+
+    def poll(self) -> None:
+        self._effects.poll()
+        self._gapless.poll()
+
+    def flush(self) -> None:
+        """Everything is acknowledged, or ProducerFailed is raised (EXACTLY-ONCE 17)."""
+        self._effects.flush()
+        self._gapless.flush()
+
+    def close(self) -> None:
+        self._effects.close()
+        self._gapless.close()

@@ -1,0 +1,384 @@
+"""A shard while a lane owns it: a deterministic state machine over the records of one partition of ``sfc.commands``."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from sfc.engine.commands import Command, DispatchFailed, Dispatched, Fire, FlowCommand, Hold, Start, Tick, Wake
+from sfc.engine.decide import Decision, decide
+from sfc.engine.effects import DispatchJob, RefuseStart, Reply
+from sfc.engine.flow import Flow, next_due_ms
+from sfc.engine.program import Program
+from sfc.engine.rules import RULES
+from sfc.engine.shard import HoldRecord, ShardState, Waking, held_by
+from sfc.errors import MalformedRecord, ShardStopped
+from sfc.log import get_logger
+from sfc.ports import Clock, Log, Record, StateStore, Transaction
+from sfc.runtime import metrics
+from sfc.runtime.definitions import Definitions
+from sfc.runtime.interval import Overlay, write_interval
+from sfc.runtime.outlets import Outlets
+from sfc.runtime.restore import restore
+from sfc.runtime.timers import Timers
+from sfc.wire import headers
+from sfc.wire.commands import Received, decode_command
+from sfc.wire.dead_letters import DeadLetter
+from sfc.wire.partition import partition_of
+from sfc.wire.state import decode_flow, shard_key
+from sfc.wire.topics import Names
+
+_log = get_logger()
+
+FIRED_PER_TICK_MAX = 1_000
+WOKEN_PER_TICK_MAX = 1_000
+DECODED_FLOWS_MAX = 50_000  # about 3 KB each
+AHEAD_MS_MAX = 5_000  # a record this far ahead of the engine's clock waits (EXACTLY-ONCE 6)
+SLOW_COMMIT_S = 1.0  # then the producer is renewed (EXACTLY-ONCE 24)
+
+
+class OwnedShard:
+    """Taking it fences its former owner and restores it. Raises ShardStopped when it must not be taken."""
+
+    def __init__(
+        self,
+        number: int,
+        log: Log,
+        names: Names,
+        shards: int,
+        definitions: Definitions,
+        store: StateStore,
+        outlets: Outlets,
+        clock: Clock,
+    ) -> None:
+        self.number = number
+        self._log_port = log
+        self._names = names
+        self._shards = shards
+        self._definitions = definitions
+        self._store = store
+        self._outlets = outlets
+        self._clock = clock
+        self._fence: Transaction = log.transaction(names.transactional_id(number))
+        self.state = restore(log, names, number, store)
+        self._check_rules()
+        self._decoded: OrderedDict[str, Flow] = OrderedDict()
+        self._timers = Timers()
+        self._tick_in_flight = False
+        self._tick_skew_ms = 0
+        self._commands_topic_id = self._topic_id(names.commands)
+        self._known_topics: set[str] = set()
+        self.overlay = Overlay()
+        self._recover_timers()
+
+    def _topic_id(self, topic: str) -> str:
+        info = self._log_port.describe(topic)
+        return info.id if info else ""
+
+    def _check_rules(self) -> None:
+        """EXACTLY-ONCE 10: a shard is decided again only by the rules that it was decided by."""
+        state = self.state
+        if state.interval and (state.rules > RULES or (state.rules < RULES and not state.closed)):
+            raise ShardStopped(
+                f"shard {self.number} was decided by rules number {state.rules}{'' if state.closed else ' and not closed'}, this engine has {RULES}:"
+                " an engine of that release must take it and stop cleanly first"
+            )
+        state.rules = RULES
+        state.closed = False
+
+    def _recover_timers(self) -> None:
+        """The due order, and ``dispatched`` for exactly-once jobs without reply that are still open (EXACTLY-ONCE 31)."""
+        for key, value in self._store.scan(self.number):
+            if key.startswith(b"/"):
+                continue
+            flow = decode_flow(value)
+            self._timers.set(flow.id, next_due_ms(flow))
+            if flow.running:
+                for branch in flow.branches.values():
+                    if branch.phase == "job" and branch.token and self._is_topic_state(flow, branch.state):
+                        self._append(flow.id, Dispatched(branch.token))
+
+    def _is_topic_state(self, flow: Flow, state: str) -> bool:
+        program = self._definitions.program(flow.blueprint, flow.version)
+        return program is not None and state in program.targets and program.targets[state].kind == "topic"
+
+    # -- taking commands -------------------------------------------------------------------------------------------------
+
+    def take(self, record: Record) -> None:
+        """Decides one record of the shard's partition; effects leave at once."""
+        state = self.state
+        if record.append_ms is None:
+            raise ShardStopped(
+                f"{record.topic}-{record.partition} gives no append time: set message.timestamp.type=LogAppendTime on {record.topic}"
+            )
+        state.clock_ms = max(state.clock_ms, record.append_ms)
+        state.next_offset = record.offset + 1
+        self.overlay.commands += 1
+        self.overlay.bytes += len(record.value or b"")
+        key = record.key or b""
+        if not key.startswith(b"/") and (home := partition_of(key, self._shards)) != self.number:
+            self._outlets.forward(home, record.key, record.value, list(record.headers), f"shard/{self.number}", (record.offset, 0))
+            return
+        try:
+            received = decode_command(record.key, record.value, list(record.headers))
+        except MalformedRecord as e:
+            self._dead_letter(record, "unknown-token" if headers.find(record.headers, headers.JOB) else "no-command", e.message)
+            return
+        if received.source and not self._new_mark(received):
+            return
+        if received.bad_value:
+            self._dead_letter(record, "not-json", received.bad_value)
+        self._carry_out(key.decode("utf-8", "replace"), received.command, record)
+
+    def _new_mark(self, received: Received) -> bool:
+        """Whether the source had not come so far yet (EXACTLY-ONCE 3)."""
+        state = self.state
+        if received.mark <= state.marks.get(received.source, ()):
+            state.repeated += 1
+            self.overlay.counters_changed = True
+            return False
+        state.marks[received.source] = received.mark
+        return True
+
+    def _carry_out(self, flow_id: str, command: Command, record: Record) -> None:
+        if isinstance(command, Tick):
+            self._tick(command, record)
+        elif isinstance(command, Hold):
+            self._hold(command)
+        else:
+            decision = self._decide(flow_id, command, record.offset)
+            if decision.closed:
+                self.state.dropped_replies += 1
+                self.overlay.counters_changed = True
+
+    def _decide(self, flow_id: str, command: FlowCommand | Fire | Wake, offset: int) -> Decision:
+        flow = self.flow(flow_id)
+        if isinstance(command, Start):
+            program = self._program_of_start(command)
+        else:
+            program = None if flow is None else self._definitions.program(flow.blueprint, flow.version)
+        decision = decide(program, flow, command, self.state, offset, flow_id)
+        if decision.events:
+            changed = decision.flow
+            assert changed is not None
+            self.overlay.add(changed, decision.events)
+            if self.overlay.flows[flow_id] is None:
+                self._decoded.pop(flow_id, None)
+                self._timers.set(flow_id, 0)
+            else:
+                self._decoded[flow_id] = changed
+                self._timers.set(flow_id, next_due_ms(changed))
+        for effect in decision.effects:
+            match effect:
+                case DispatchJob():
+                    self._dispatch(effect)
+                case Reply():
+                    self._outlets.reply(effect)
+                case RefuseStart():
+                    self._refuse_start(effect, command, offset)
+        return decision
+
+    def flow(self, flow_id: str) -> Flow | None:
+        """The flow as it is now, with what the interval has changed."""
+        if flow_id in self.overlay.flows:
+            return self.overlay.flows[flow_id]
+        flow = self._decoded.get(flow_id)
+        if flow is not None:
+            return flow
+        value = self._store.get(self.number, flow_id.encode())
+        if value is None:
+            return None
+        flow = decode_flow(value)
+        self._decoded[flow_id] = flow
+        return flow
+
+    def _program_of_start(self, command: Start) -> Program | None:
+        """The version that the start was resolved to. Only when everything before its offset is known is an absence final (EXACTLY-ONCE 8)."""
+        while self._definitions.position < command.definitions:
+            self._definitions.step(0.05)
+        program = self._definitions.program(command.blueprint, command.version)
+        return program if program is not None and program.hash == command.hash else None
+
+    # -- effects ---------------------------------------------------------------------------------------------------------
+
+    def _append(self, flow_id: str, command: Command) -> None:
+        self._outlets.command(self.number, flow_id.encode(), command)
+
+    def _dispatch(self, job: DispatchJob) -> None:
+        if job.target.exactly_once:
+            self.overlay.jobs.append(job)
+        else:
+            self._outlets.job(job, self.number, self._dispatch_failed)
+
+    def _dispatch_failed(self, job: DispatchJob, reason: str) -> None:
+        _log.warning("a job was not taken by its topic", action="dispatch-failed", flow=job.flow, topic=job.target.topic, reason=reason)
+        self._append(job.flow, DispatchFailed(job.token, f"topic {job.target.topic}: {reason}"))
+
+    def _refuse_start(self, refused: RefuseStart, command: object, offset: int) -> None:
+        origin = command.origin if isinstance(command, Start) else None
+        if origin is None or origin.kind != "topic":
+            return
+        self.state.dead_letters += 1
+        self.overlay.counters_changed = True
+        self._outlets.dead_letter(
+            DeadLetter(refused.reason, refused.detail, origin.topic, "", origin.partition, origin.offset, refused.flow.encode(), None)
+        )
+
+    def _dead_letter(self, record: Record, reason: str, detail: str) -> None:
+        self.state.dead_letters += 1
+        self.overlay.counters_changed = True
+        self._outlets.dead_letter(
+            DeadLetter(
+                reason, detail, record.topic, self._commands_topic_id, record.partition, record.offset, record.key, record.value, tuple(record.headers)
+            )
+        )
+
+    # -- time and holds --------------------------------------------------------------------------------------------------
+
+    def tick_if_due(self) -> None:
+        """Appends a tick to the shard's own partition when a timer is due by the engine's clock; one is in flight at a time."""
+        if self._tick_in_flight:
+            return
+        now_ms = self._clock.now_ms()
+        due_ms = self._timers.next_ms()
+        if self.state.waking or (due_ms and now_ms >= due_ms + max(0, self._tick_skew_ms)):
+            self._tick_in_flight = True
+            self._outlets.command(self.number, shard_key(self.number), Tick(now_ms))
+
+    def next_tick_in_s(self) -> float:
+        """Seconds until ``tick_if_due`` would append one; infinite when nothing is due."""
+        if self._tick_in_flight:
+            return float("inf")
+        if self.state.waking:
+            return 0.0
+        due_ms = self._timers.next_ms()
+        return max(0, due_ms + max(0, self._tick_skew_ms) - self._clock.now_ms()) / 1000 if due_ms else float("inf")
+
+    def _tick(self, tick: Tick, record: Record) -> None:
+        """Fires what is due by the smaller of tick time and record time, in order of due time and flow id.
+
+        A flow found due under a hold leaves the due order; waking puts it back. It does not count towards the limit: whether it had
+        been found before depends on restores, and what a tick fires must not.
+        """
+        assert record.append_ms is not None
+        self._tick_in_flight = False
+        self._tick_skew_ms = tick.time_ms - record.append_ms
+        until_ms = min(tick.time_ms, record.append_ms)
+        fired = 0
+        while fired < FIRED_PER_TICK_MAX and (flow_id := self._timers.pop(until_ms)) is not None:
+            flow = self.flow(flow_id)
+            if flow is None or (flow.running and (flow.paused or held_by(self.state, flow_id, flow.blueprint))):
+                continue
+            fired += 1
+            self._decide(flow_id, Fire(until_ms), record.offset)
+        self._wake(record.offset)
+
+    def _hold(self, hold: Hold) -> None:
+        """Takes one subject's whole state; an older revision says nothing new."""
+        known = self.state.holds.get(hold.subject)
+        if known is not None and hold.revision <= known.revision:
+            return
+        was_held = known is not None and known.held
+        if hold.held:
+            since_ms = known.since_ms if known is not None and was_held else self.state.clock_ms
+            self.state.holds[hold.subject] = HoldRecord(hold.revision, True, since_ms, hold.freeze, hold.reason)
+        else:
+            self.state.holds[hold.subject] = HoldRecord(hold.revision, False)
+            if known is not None and was_held:
+                self.state.waking.append(Waking(hold.subject, known.since_ms, known.freeze))
+
+    def _wake(self, offset: int) -> None:
+        """Wakes the next flows of a lifted hold, in order of their ids."""
+        if not self.state.waking:
+            return
+        waking = self.state.waking[0]
+        flows = self._flows_behind(waking)
+        for flow_id in flows[:WOKEN_PER_TICK_MAX]:
+            waking.cursor = flow_id
+            self._decide(flow_id, Wake(waking.since_ms, waking.freeze), offset)
+            if (flow := self.flow(flow_id)) is not None:
+                self._timers.set(flow_id, next_due_ms(flow))  # it may have been parked
+        if len(flows) <= WOKEN_PER_TICK_MAX:
+            self.state.waking.pop(0)
+
+    def _flows_behind(self, waking: Waking) -> list[str]:
+        """Up to one more than a portion of the subject's flows behind the cursor, in order, the uncommitted among them."""
+        prefix = waking.subject.partition(":")[2] + ":"
+        cursor = waking.cursor
+        found = {f for f, flow in self.overlay.flows.items() if flow is not None and f.startswith(prefix) and f > cursor}
+        stored = 0
+        for key, _ in self._store.scan(self.number, prefix=prefix.encode(), after=cursor.encode()):
+            flow_id = key.decode()
+            if flow_id in self.overlay.flows:
+                continue
+            found.add(flow_id)
+            stored += 1
+            if stored > WOKEN_PER_TICK_MAX:
+                break
+        return sorted(found)[: WOKEN_PER_TICK_MAX + 1]
+
+    # -- committing ------------------------------------------------------------------------------------------------------
+
+    def commit(self) -> None:
+        """Ends the interval: effects are acknowledged, then everything of the shard goes out in one transaction, or nothing.
+
+        Raises ProducerFenced (the shard is not ours any more), ProducerFailed (outcome unclear: restore from the log).
+        """
+        overlay = self.overlay
+        if not overlay:
+            return
+        self._leave_out_refused(overlay)
+        self._outlets.flush()
+        began_s = self._clock.monotonic_s()
+        self.state.interval += 1
+        changes = write_interval(self._fence, self._names, self.state, overlay, self._store, self._names.commands)
+        self._store.apply(self.number, changes)
+        self.overlay = Overlay()
+        _count(overlay)
+        while len(self._decoded) > DECODED_FLOWS_MAX:
+            self._decoded.popitem(last=False)
+        for job in overlay.jobs:
+            if job.target.kind == "topic":
+                self._append(job.flow, Dispatched(job.token))
+        if self._clock.monotonic_s() - began_s > SLOW_COMMIT_S:
+            self._renew_fence()
+
+    def _leave_out_refused(self, overlay: Overlay) -> None:
+        """Exactly-once jobs whose topic is not there would end the whole interval: they fail alone (EXACTLY-ONCE 25)."""
+        if any(job.target.topic not in self._known_topics for job in overlay.jobs):
+            self._known_topics = set(self._log_port.topics())
+            missing = [job for job in overlay.jobs if job.target.topic not in self._known_topics]
+            overlay.jobs = [job for job in overlay.jobs if job.target.topic in self._known_topics]
+            for job in missing:
+                self._dispatch_failed(job, "there is no such topic")
+
+    def _renew_fence(self) -> None:
+        """A late end of this transaction must not end the next one (EXACTLY-ONCE 24)."""
+        _log.warning("a commit took over a second; the transactional producer is renewed", action="fence-renewed", shard=self.number)
+        self._fence.close()
+        self._fence = self._log_port.transaction(self._names.transactional_id(self.number))
+
+    def give_up(self) -> None:
+        """Commits with ``closed``, so that an engine with other rules may take the shard, and lets go of it."""
+        self.state.closed = True
+        self.overlay.commands += 1  # the record is written even when nothing else has changed
+        try:
+            self.commit()
+        finally:
+            self.drop()
+
+    def drop(self) -> None:
+        """Lets go without a word: the shard is not ours, or what we hold is not to be trusted."""
+        self.overlay = Overlay()
+        self._decoded.clear()
+        self._fence.close()
+
+
+
+def _count(overlay: Overlay) -> None:
+    """What was committed, for the metrics."""
+    metrics.INTERVAL_COMMANDS.observe(overlay.commands)
+    for life in overlay.lives.values():
+        if life.first == 1:
+            metrics.FLOWS_STARTED.labels(life.flow.blueprint).inc()
+        if not life.flow.running:
+            metrics.FLOWS_ENDED.labels(life.flow.blueprint, life.flow.status).inc()
