@@ -14,6 +14,7 @@
     │   ├── RecordTooLarge         over the topic's max.message.bytes
     │   ├── ProducerFenced         another owner took the transactional id
     │   └── ProducerFailed         records were lost or the outcome is unclear: start again from the log
+    │       └── TransactionAborted a record was refused and nothing of the transaction became visible: it may be written again
     ├── MalformedRecord            a record that can't be understood: becomes a dead letter
     ├── ShardStopped               a shard that must not go on: a torn or foreign log
     └── RegistryError              the registry's database refused or failed
@@ -94,6 +95,17 @@ class ProducerFenced(LogError):
 
 class ProducerFailed(LogError):
     """Records were not delivered, or the outcome of a commit is unclear. The producer is spent; go back to the log."""
+
+
+class TransactionAborted(ProducerFailed):
+    """A transaction that refused a record: it is aborted, nothing of it is visible, and the producer can ``begin`` again.
+
+    ``refused``: topic, key and reason of the records that were not taken (as far as they are known).
+    """
+
+    def __init__(self, message: str, refused: tuple[tuple[str, bytes | None, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.refused = refused
 
 
 class MalformedRecord(SfcError):
