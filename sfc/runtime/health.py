@@ -54,7 +54,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as it is called in the base class
+    def log_message(self, format: str, *args: object) -> None:
         """Nothing: probes come every few seconds."""
 
 
@@ -65,7 +65,8 @@ class HealthServer:
         try:
             self._server = _Server((host, port), live, ready)
         except OSError as e:
-            raise BadInput(f"can't listen on {host}:{port}: {e.strerror or e}", hint="choose another with SFC_PORT, or 0 for a free one") from e
+            hint = "choose another with SFC_PORT, or 0 for a free one"
+            raise BadInput(f"can't listen on {host}:{port}: {e.strerror or e}", hint=hint) from e
         self.host = host
         self.port: int = self._server.server_address[1]
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="sfc-health", daemon=True)

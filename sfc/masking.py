@@ -1,0 +1,21 @@
+"""Hides secrets before anything is shown or logged."""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "********"
+
+_SECRET = re.compile(r"password|secret|token|(^|[._-])key($|[._-])|\.pem$|jaas|oauthbearer\.config", re.IGNORECASE)
+_PLACE = re.compile(r"(location|file|url)$", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(?<=://)([^:@/\s]*):[^@/\s]*(?=@)")
+
+
+def is_secret(name: str) -> bool:
+    """Whether a setting of this name holds a secret. Names of places (``ssl.key.location``) hold none."""
+    return bool(_SECRET.search(name)) and not _PLACE.search(name)
+
+
+def mask_url(url: str) -> str:
+    """The URL without its password."""
+    return _URL_PASSWORD.sub(rf"\1:{HIDDEN}", url)

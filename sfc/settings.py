@@ -1,0 +1,168 @@
+"""Settings. Each has one environment name, ``SFC_<NAME>``; the command line's options go before it.
+
+Every librdkafka property can be set as ``SFC_KAFKA_<PROPERTY_WITH_UNDERSCORES>`` (``SFC_KAFKA_SASL_USERNAME`` is
+``sasl.username``), or in the ``client.properties`` file that ``SFC_KAFKA_PROPERTIES_FILE`` names; the environment goes first.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fcntl
+import os
+import socket
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sfc.errors import BadInput
+from sfc.masking import HIDDEN, is_secret, mask_url
+
+PREFIX = "SFC_"
+KAFKA_PREFIX = "SFC_KAFKA_"
+BOOTSTRAP = "bootstrap.servers"
+SLOTS_MAX = 1000
+
+_NAMESPACE = r"^[a-z0-9][a-z0-9-]{0,62}(\.[a-z0-9][a-z0-9-]{0,62})*$"
+_NOT_SETTINGS = ("SFC_DEBUG",)  # read where errors are shown, before there are settings
+_OWN_PREFIXES = ("SFC_TEST_", "SFC_BENCH_")  # of the tests and benchmarks
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Immutable; ``model_copy(update=...)`` makes another."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    namespace: str = Field("sfc", pattern=_NAMESPACE, description="First word of the names of SFC's topics and consumer groups.")
+    shards: int = Field(8, ge=1, le=1000, description="Partitions of the command topic; recorded at the first start, never changed.")
+    kafka: str = Field("", description="Bootstrap servers, host:port[,host:port]. Empty: the embedded log.")
+    kafka_properties_file: Path | None = Field(None, description="A client.properties file with librdkafka properties.")
+    replication: int = Field(-1, ge=-1, description="Replicas of the topics that SFC makes; -1: the broker's default.")
+    create_topics: bool = Field(True, description="Whether SFC may make the topics that it misses.")
+    data: Path = Field(Path(".sfc"), description="Directory of what is kept on this machine.")
+    database: SecretStr = Field(SecretStr(""), description="URL of the registry's database. Empty: an SQLite file in the data directory.")
+    url: str = Field("http://127.0.0.1:8321", pattern=r"^https?://\S+$", description="Where the command line finds the gateway.")
+    host: str = Field("127.0.0.1", description="Address on which the gateway and the health pages listen.")
+    port: int = Field(8321, ge=0, le=65535, description="Port of the gateway; for the other roles 0 means any free one.")
+    instance: str = Field("", description="Name of this process. Empty: host name and the lowest free slot.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, JSON lines elsewhere.")
+    interval_ms: int = Field(100, ge=1, le=10_000, description="Longest time between two commits of a shard, in milliseconds.")
+    interval_commands_max: int = Field(5000, ge=1, description="Commands after which a shard commits early.")
+    interval_bytes_max: int = Field(8 * 1024 * 1024, ge=1024, description="Bytes of state and history after which a shard commits early.")
+
+    _kafka: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bootstrap_of_the_properties(cls, values: Any) -> Any:
+        """A ``bootstrap.servers`` among the properties names the broker where SFC_KAFKA does not."""
+        if isinstance(values, dict) and not values.get("kafka"):
+            return {**values, "kafka": _properties(values.get("kafka_properties_file"), os.environ).get(BOOTSTRAP, "")}
+        return values
+
+    def model_post_init(self, _context: Any, /) -> None:
+        self._kafka.update(_properties(self.kafka_properties_file, os.environ))
+
+    def kafka_properties(self) -> dict[str, str]:
+        """librdkafka's properties by their own names: of the file, over them the environment's, over them SFC_KAFKA."""
+        return {**self._kafka, **({BOOTSTRAP: self.kafka} if self.kafka else {})}
+
+    def database_url(self) -> str:
+        """URL of the registry's database."""
+        return self.database.get_secret_value() or f"sqlite:///{self.data / 'registry.db'}"
+
+    def masked(self) -> dict[str, Any]:
+        """Everything, fit to be shown: secrets are hidden; Kafka's properties under ``kafka_properties``."""
+        shown: dict[str, Any] = {}
+        for name, value in self.model_dump(mode="json").items():
+            shown[name] = HIDDEN if is_secret(name) and value else value
+        shown["database"] = mask_url(self.database_url())
+        shown["url"] = mask_url(self.url)
+        shown["kafka_properties"] = {k: HIDDEN if is_secret(k) else v for k, v in sorted(self.kafka_properties().items())}
+        return shown
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings of the environment, with what the command line says over them (None: it says nothing).
+
+    Raises BadInput that names each setting by its environment name, what is wrong and what came.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as e:
+        lines = []
+        for error in e.errors(include_url=False):
+            name = ".".join(str(part) for part in error["loc"])
+            came = HIDDEN if is_secret(name) else repr(error.get("input"))
+            lines.append(f"{env_name(name)}: {error['msg']}; it is {came}")
+        raise BadInput("a setting is wrong: " + "; ".join(lines), hint="`sfc settings` shows all of them") from None
+
+
+def env_name(name: str) -> str:
+    """The environment name of a setting."""
+    return PREFIX + name.upper()
+
+
+def unknown_names(environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each ``SFC_*`` of the environment that is no setting, with the nearest one that is."""
+    known = {env_name(name) for name in Settings.model_fields} | set(_NOT_SETTINGS)
+    sentences = []
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or name in known or name.startswith((KAFKA_PREFIX, *_OWN_PREFIXES)):
+            continue
+        near = difflib.get_close_matches(name, known, n=1)
+        sentences.append(f"{name} is no setting{f': did you mean {near[0]}?' if near else ''}")
+    return sentences
+
+
+def _properties(file: Path | str | None, environ: Mapping[str, str]) -> dict[str, str]:
+    properties = read_properties(Path(file)) if file else {}
+    own = {env_name(name) for name in Settings.model_fields}
+    for name, value in environ.items():
+        if name.startswith(KAFKA_PREFIX) and name not in own and value:
+            properties[name.removeprefix(KAFKA_PREFIX).lower().replace("_", ".")] = value
+    return properties
+
+
+def read_properties(path: Path) -> dict[str, str]:
+    """A ``client.properties`` file: ``name=value`` lines, ``#`` and ``!`` comments, a backslash continues a line."""
+    try:
+        text = path.read_text()
+    except OSError as e:
+        raise BadInput(f"{KAFKA_PREFIX}PROPERTIES_FILE names {path}, which can't be read: {e.strerror}") from None
+    properties = {}
+    for line in text.replace("\\\n", "").splitlines():
+        entry = line.strip()
+        if not entry or entry[0] in "#!":
+            continue
+        name, separator, value = entry.partition("=")
+        if not separator:
+            raise BadInput(f"{path}: expected name=value, found {name.split()[0]!r} without =")
+        properties[name.strip()] = value.strip()
+    return properties
+
+
+_slots: list[IO[str]] = []  # open for as long as this process lives: the lock is the claim
+
+
+def instance_name(settings: Settings) -> str:
+    """SFC_INSTANCE, else ``<host>-<n>`` with the lowest slot that no living process of this machine and user has."""
+    if settings.instance:
+        return settings.instance
+    host = socket.gethostname().split(".")[0]
+    directory = Path(tempfile.gettempdir()) / f"sfc-{os.getuid()}"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    for slot in range(SLOTS_MAX):
+        file = (directory / f"{host}-{slot}.slot").open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            continue
+        _slots.append(file)
+        return f"{host}-{slot}"
+    raise BadInput(f"all {SLOTS_MAX} slots of this machine are taken", hint="name this process with SFC_INSTANCE")
