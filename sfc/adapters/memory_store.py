@@ -1,0 +1,58 @@
+"""The state store in memory: the scratch copy of a lane's shards for tests and the embedded default."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping
+
+
+class _Shard:
+    def __init__(self) -> None:
+        self.values: dict[bytes, bytes] = {}
+        self.order: list[bytes] | None = []  # the keys in order; None: to be sorted again
+
+
+class MemoryStateStore:
+    """``sfc.ports.StateStore``. Keys are put in order when somebody scans, not when they come."""
+
+    def __init__(self) -> None:
+        self._shards: dict[int, _Shard] = {}
+
+    def get(self, shard: int, key: bytes) -> bytes | None:
+        found = self._shards.get(shard)
+        return found.values.get(key) if found else None
+
+    def apply(self, shard: int, changes: Mapping[bytes, bytes | None]) -> None:
+        into = self._shards.setdefault(shard, _Shard())
+        values = into.values
+        for key, value in changes.items():
+            if value is None:
+                if values.pop(key, None) is not None:
+                    into.order = None
+            else:
+                if key not in values:
+                    into.order = None
+                values[key] = value
+
+    def scan(self, shard: int, *, prefix: bytes = b"", after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Pairs as they are when the scan comes to them; keys put meanwhile are not among them."""
+        found = self._shards.get(shard)
+        if found is None:
+            return
+        if found.order is None:
+            found.order = sorted(found.values)
+        order = found.order
+        first = max(bisect_left(order, prefix), bisect_right(order, after) if after else 0)
+        for i in range(first, len(order)):
+            key = order[i]
+            if not key.startswith(prefix):
+                return
+            value = found.values.get(key)
+            if value is not None:
+                yield key, value
+
+    def wipe(self, shard: int) -> None:
+        self._shards.pop(shard, None)
+
+    def close(self) -> None:
+        self._shards.clear()
