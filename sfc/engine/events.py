@@ -1,8 +1,8 @@
 """What the engine decided: the history of a flow. Each event has its number, the offset of its command and the shard's time.
 
 Named as in AWS's execution history where that has a name. Entering and leaving are one struct for all state types, with
-the type in ``kind``; :func:`name_of` gives AWS's name (``TaskStateEntered``). A payload is written once: a StateEntered has the input
-only where it is not what the branch had before, a StateExited the output only where it is not the state's result.
+the type in ``kind``; :func:`name_of` gives AWS's name (``TaskStateEntered``). A payload is written once: a StateEntered has none, since its
+input is what the branch had before, and a StateExited has the output only where it is not the state's result.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from sfc.engine.commands import Complete, DispatchFailed, Dispatched, Fail, Origin, ReplyTo
+from sfc.engine.commands import Complete, Dispatched, DispatchFailed, Fail, Origin, ReplyTo
 
 
 class Event(Struct, frozen=True, omit_defaults=True, tag_field="type"):
@@ -22,7 +22,7 @@ class Event(Struct, frozen=True, omit_defaults=True, tag_field="type"):
     at_ms: int
 
 
-class ExecutionStarted(Event):
+class ExecutionStarted(Event, frozen=True):
     flow: str
     blueprint: str
     version: int
@@ -35,35 +35,35 @@ class ExecutionStarted(Event):
     traceparent: str = ""
 
 
-class ExecutionSucceeded(Event):
+class ExecutionSucceeded(Event, frozen=True):
     """The output is the last StateExited's. ``keep_until_ms``: 0 = forgotten at once, else a stub stays so long."""
 
     keep_until_ms: int = 0
     stub_output: Any = None
 
 
-class ExecutionFailed(Event):
+class ExecutionFailed(Event, frozen=True):
     error: str | None = None
     cause: str | None = None
     keep_until_ms: int = 0
 
 
-class ExecutionTimedOut(Event):
+class ExecutionTimedOut(Event, frozen=True):
     keep_until_ms: int = 0
 
 
-class ExecutionAborted(Event):
+class ExecutionAborted(Event, frozen=True):
     error: str | None = None
     cause: str | None = None
     by: str = ""
     keep_until_ms: int = 0
 
 
-class ExecutionForgotten(Event):
+class ExecutionForgotten(Event, frozen=True):
     """The kept flow or stub has reached its end: its id may be used anew."""
 
 
-class ExecutionRedriven(Event):
+class ExecutionRedriven(Event, frozen=True):
     """``branches``: those that go on; each then enters its state again. ``due_ms``: the machine's timeout, counted anew."""
 
     branches: list[int]
@@ -73,7 +73,7 @@ class ExecutionRedriven(Event):
     input: Any | UnsetType = UNSET
 
 
-class ExecutionPaused(Event):
+class ExecutionPaused(Event, frozen=True):
     """``by`` hold of its own (``own``) or of a shard's subject; ``since_ms``: from when on its timers stand still (0: they run on)."""
 
     own: bool = True
@@ -82,7 +82,7 @@ class ExecutionPaused(Event):
     by: str = ""
 
 
-class ExecutionResumed(Event):
+class ExecutionResumed(Event, frozen=True):
     """``own``: the flow's own hold is lifted. ``shift_ms``: how far its timers move, once nothing holds it any more.
     ``free``: nothing holds it any more."""
 
@@ -92,25 +92,25 @@ class ExecutionResumed(Event):
     by: str = ""
 
 
-class OutcomeHeld(Event):
+class OutcomeHeld(Event, frozen=True):
     """An answer came while the flow was held; it is taken when the flow resumes."""
 
     outcome: Complete | Fail | Dispatched | DispatchFailed
 
 
-class OutcomesTaken(Event):
+class OutcomesTaken(Event, frozen=True):
     """The flow resumed: the inbox is emptied, its answers are decided now, in order."""
 
 
-class StateEntered(Event):
-    """``next`` names the state; ``input`` only where it differs from what the branch had (a catcher, a redrive)."""
+class StateEntered(Event, frozen=True):
+    """Its input is what the branch had: the output of the state before, of the catcher, or the redrive's edited input."""
 
     branch: int
     state: str
     kind: str  # Task, Choice, …
 
 
-class StateExited(Event):
+class StateExited(Event, frozen=True):
     """``output`` UNSET: it is the state's result as it came."""
 
     branch: int
@@ -121,7 +121,7 @@ class StateExited(Event):
     caught: str | None = None  # the error that a catcher took
 
 
-class TaskScheduled(Event):
+class TaskScheduled(Event, frozen=True):
     """A job leaves. ``input`` only where it is not the state's raw input. 0 in a due time: none."""
 
     branch: int
@@ -134,31 +134,31 @@ class TaskScheduled(Event):
     heartbeat_due_ms: int = 0
 
 
-class TaskHeartbeat(Event):
+class TaskHeartbeat(Event, frozen=True):
     branch: int
     due_ms: int
 
 
-class TaskSucceeded(Event):
+class TaskSucceeded(Event, frozen=True):
     """``output``: the worker's answer; UNSET for ``topic:`` states, whose result is their effective input."""
 
     branch: int
     output: Any | UnsetType = UNSET
 
 
-class TaskFailed(Event):
+class TaskFailed(Event, frozen=True):
     branch: int
     error: str | None = None
     cause: str | None = None
 
 
-class TaskTimedOut(Event):
+class TaskTimedOut(Event, frozen=True):
     branch: int
     error: str = "States.Timeout"
     cause: str = ""
 
 
-class RetryScheduled(Event):
+class RetryScheduled(Event, frozen=True):
     """The state is tried again at ``due_ms``. ``retrier``: its place in the state's Retry; ``children`` of a Parallel are dropped."""
 
     branch: int
@@ -166,34 +166,35 @@ class RetryScheduled(Event):
     due_ms: int
 
 
-class WaitStarted(Event):
+class WaitStarted(Event, frozen=True):
     branch: int
     due_ms: int
 
 
-class ParallelStarted(Event):
-    """``ids`` of the branches, in order; each then enters its first state. ``input`` is the effective input, where it is not the raw one."""
+class ParallelStarted(Event, frozen=True):
+    """``ids`` of the branches, in order; each then enters its first state. ``input``: the effective one, where it is not the raw one."""
 
     branch: int
     ids: list[int]
     input: Any | UnsetType = UNSET
 
 
-class ParallelSucceeded(Event):
+class ParallelSucceeded(Event, frozen=True):
     """All branches are done; the list of their outputs is the state's result."""
 
     branch: int
 
 
-class ParallelFailed(Event):
-    """A branch failed and nothing in it caught the error; what happens next the Parallel's own Retry and Catch say."""
+class ParallelFailed(Event, frozen=True):
+    """A branch (``child``) failed and nothing in it caught the error; what happens next the Parallel's own Retry and Catch say."""
 
     branch: int
+    child: int = -1
     error: str | None = None
     cause: str | None = None
 
 
-class BranchSucceeded(Event):
+class BranchSucceeded(Event, frozen=True):
     """A branch of a Parallel has ended; its output is the last StateExited's."""
 
     branch: int

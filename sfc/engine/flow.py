@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
-from sfc.engine.commands import Complete, DispatchFailed, Dispatched, Fail, Origin, ReplyTo
+from sfc.engine.commands import Complete, Dispatched, DispatchFailed, Fail, Origin, ReplyTo
 
 Status = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
@@ -30,6 +30,7 @@ class Branch(Struct, omit_defaults=True):
     due_ms: int = 0  # end of a Wait or of a pause before a retry, or the job's deadline; 0: none
     heartbeat_due_ms: int = 0  # 0: none
     retries: list[int] = field(default_factory=list)  # attempts used, per retrier of the state; [] = none yet
+    result: Any | UnsetType = UNSET  # of the state, from its answer or join to its exit
 
 
 class Flow(Struct, omit_defaults=True):

@@ -1,0 +1,140 @@
+"""What people and programs ask of a flow: pause, resume, stop, redrive; and the wake-up after a shard's hold.
+
+Each gets its verdict where it named somebody to reply to: done, unknown (no such flow), or not-possible with the reason.
+"""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from sfc.engine import events as e
+from sfc.engine.commands import Pause, Redrive, ReplyTo, Resume, Stop, Wake
+from sfc.engine.effects import Reply
+from sfc.engine.flow import Branch, Flow
+from sfc.engine.loop import enter_pending
+from sfc.engine.moves import abort_flow
+from sfc.engine.outcomes import open_job, take
+from sfc.engine.start import go_or_stand
+from sfc.engine.turn import PAYLOAD_BYTES_MAX, Turn, encode
+
+REDRIVABLE = ("FAILED", "TIMED_OUT", "ABORTED")
+
+
+def pause(turn: Turn, command: Pause) -> None:
+    flow = _running(turn, command.reply)
+    if flow is None:
+        return
+    if not flow.paused:
+        turn.emit(e.ExecutionPaused, True, _frozen_since(turn) or turn.now, command.reason, command.by)
+    _verdict(turn, command.reply, "done")
+
+
+def resume(turn: Turn, command: Resume) -> None:
+    flow = _running(turn, command.reply)
+    if flow is None:
+        return
+    _verdict(turn, command.reply, "done")
+    if not flow.paused:
+        return
+    if turn.held() is not None:
+        turn.emit(e.ExecutionResumed, True, False, 0, command.by)
+    else:
+        _go_on(turn, own=True, since_ms=flow.held_since_ms, by=command.by)
+
+
+def wake(turn: Turn, command: Wake) -> None:
+    """A shard's hold was lifted. While something else holds the flow it only remembers since when its timers stand still."""
+    flow = turn.known
+    if flow is None or not flow.running:
+        return
+    since_ms = flow.held_since_ms
+    if command.freeze:
+        began_ms = max(command.since_ms, flow.started_ms)
+        since_ms = min(since_ms, began_ms) if since_ms else began_ms
+    if not turn.stands():
+        _go_on(turn, own=False, since_ms=since_ms)
+    elif since_ms and since_ms != flow.held_since_ms:
+        turn.emit(e.ExecutionPaused, False, since_ms)
+
+
+def _frozen_since(turn: Turn) -> int:
+    """Since when the flow's timers stand still already, by a hold of the shard; 0: they run."""
+    held = turn.held()
+    return max(held.freeze_since_ms, turn.flow.started_ms) if held is not None and held.freeze_since_ms else 0
+
+
+def _go_on(turn: Turn, *, own: bool, since_ms: int, by: str = "") -> None:
+    """Nothing holds the flow any more: its timers move on by the time they stood, the answers that came meanwhile are decided
+    in order (they are on time, whatever the clock says), and a state that was about to be entered is."""
+    flow = turn.flow
+    outcomes = flow.inbox
+    turn.emit(e.ExecutionResumed, own, True, turn.now - since_ms if since_ms else 0, by)
+    if outcomes:
+        turn.emit(e.OutcomesTaken)
+        for outcome in outcomes:
+            branch = open_job(turn, outcome.token)
+            if branch is not None:
+                take(turn, branch, outcome)
+    if flow.running:
+        enter_pending(turn)
+
+
+def stop(turn: Turn, command: Stop) -> None:
+    if _running(turn, command.reply) is None:
+        return
+    abort_flow(turn, command.error, command.cause, command.by)
+    _verdict(turn, command.reply, "done")
+
+
+def redrive(turn: Turn, command: Redrive) -> None:
+    """Every branch that was not done enters its state again; those around them stay in their Parallel."""
+    flow = turn.known
+    if flow is None:
+        _verdict(turn, command.reply, "unknown", "the engine knows no flow of this id: it never was, or is forgotten")
+        return
+    if command.request and command.request in flow.requests:
+        _verdict(turn, command.reply, "done")
+        return
+    refusal = _no_redrive(turn, flow, command)
+    if refusal:
+        _verdict(turn, command.reply, "not-possible", refusal)
+        return
+    going = [b.id for b in flow.branches.values() if _goes_on(b)]
+    timeout_s = turn.program.machine.timeout_s
+    due_ms = turn.now + timeout_s * 1000 if timeout_s else 0
+    turn.emit(e.ExecutionRedriven, going, command.request, command.by, due_ms, command.input if command.edited else UNSET)
+    _verdict(turn, command.reply, "done")
+    go_or_stand(turn)
+
+
+def _goes_on(branch: Branch) -> bool:
+    return branch.phase not in ("done", "branches")
+
+
+def _no_redrive(turn: Turn, flow: Flow, command: Redrive) -> str:
+    if flow.status not in REDRIVABLE:
+        return f"the flow is {flow.status}: only a failed, timed-out or aborted one can be redriven"
+    if turn.known_program is None:
+        return f"{flow.blueprint}@{flow.version} is not known here: deploy it again"
+    if command.edited:
+        size = len(encode(command.input))
+        if size > PAYLOAD_BYTES_MAX:
+            return f"the edited input has {size} bytes of JSON: at most {PAYLOAD_BYTES_MAX} can be carried"
+    return ""
+
+
+def _running(turn: Turn, reply: ReplyTo | None) -> Flow | None:
+    """The flow if it runs; else the verdict why nothing can be done."""
+    flow = turn.known
+    if flow is None:
+        _verdict(turn, reply, "unknown", "the engine knows no flow of this id: it never was, or is forgotten")
+        return None
+    if not flow.running:
+        _verdict(turn, reply, "not-possible", f"the flow has ended: it is {flow.status}")
+        return None
+    return flow
+
+
+def _verdict(turn: Turn, to: ReplyTo | None, status: str, detail: str = "") -> None:
+    if to is not None:
+        turn.effects.append(Reply(to, turn.flow_id, status, detail=detail))

@@ -1,0 +1,298 @@
+"""The only place that changes a flow. Folding a flow's events from None gives its state byte for byte.
+
+One function per event type, in one table. They take what the event says and what the flow has, never a program: a fold needs none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from msgspec import UNSET
+
+from sfc.engine import events as e
+from sfc.engine.flow import Branch, Flow, Status
+
+REQUESTS_KEPT = 20
+
+
+def evolve(flow: Flow | None, event: e.Event) -> Flow | None:
+    """The flow after the event: the flow passed in, changed; a new one for ExecutionStarted; None for ExecutionForgotten."""
+    kind = type(event)
+    if kind is e.ExecutionStarted:
+        return _started(event)  # type: ignore[arg-type]
+    if flow is None or kind is e.ExecutionForgotten:
+        return None
+    flow.seq = event.seq
+    _ON[kind](flow, event)
+    return flow
+
+
+def kept(flow: Flow) -> bool:
+    """Whether the flow's state is to be written: it runs, or it has ended and stays for a while (a stub, or for a redrive)."""
+    return flow.status == "RUNNING" or flow.due_ms > 0
+
+
+def below(flow: Flow, branch_id: int) -> Iterator[Branch]:
+    """The branches under one, at any depth, parents before children (a child's id is always higher, and made later)."""
+    family = {branch_id}
+    for branch in flow.branches.values():
+        if branch.parent in family:
+            family.add(branch.id)
+            yield branch
+
+
+def _started(event: e.ExecutionStarted) -> Flow:
+    return Flow(
+        id=event.flow,
+        run=event.offset,
+        blueprint=event.blueprint,
+        version=event.version,
+        hash=event.hash,
+        seq=event.seq,
+        input=event.input,
+        started_ms=event.at_ms,
+        due_ms=event.due_ms,
+        branches={0: Branch(0, data=event.input)},
+        branches_made=1,
+        origin=event.origin,
+        keep_id=event.keep_id,
+        wait=event.wait,
+        traceparent=event.traceparent,
+    )
+
+
+def _close(branch: Branch, phase: Any) -> None:
+    """No timer and no open job is left; the raw input stays."""
+    branch.phase = phase
+    branch.token = ""
+    branch.due_ms = branch.heartbeat_due_ms = 0
+    branch.result = UNSET
+
+
+def _drop_below(flow: Flow, branch_id: int) -> None:
+    for branch in list(below(flow, branch_id)):
+        del flow.branches[branch.id]
+
+
+def _end(flow: Flow, event: e.Event, status: Status, keep_until_ms: int) -> None:
+    flow.status = status
+    flow.ended_ms = event.at_ms
+    flow.due_ms = keep_until_ms
+    flow.inbox = []
+    flow.paused = False
+    flow.paused_reason = ""
+    flow.held_since_ms = 0
+    flow.wait = None
+
+
+def _end_unfinished(flow: Flow, event: e.Event, status: Status, keep_until_ms: int) -> None:
+    """As ``_end``; the branches stay for a redrive, without jobs and timers."""
+    for branch in flow.branches.values():
+        if branch.phase not in ("done", "failed", "branches"):
+            _close(branch, "stopped")
+    _end(flow, event, status, keep_until_ms)
+
+
+def _succeeded(flow: Flow, event: e.ExecutionSucceeded) -> None:
+    _end(flow, event, "SUCCEEDED", event.keep_until_ms)
+    flow.branches = {}
+    flow.input = None
+    flow.output = event.stub_output
+
+
+def _failed(flow: Flow, event: e.ExecutionFailed) -> None:
+    root = flow.branches[0]
+    if root.phase != "branches":
+        _close(root, "failed")
+    flow.error = event.error
+    flow.cause = event.cause
+    _end_unfinished(flow, event, "FAILED", event.keep_until_ms)
+
+
+def _timed_out(flow: Flow, event: e.ExecutionTimedOut) -> None:
+    _end_unfinished(flow, event, "TIMED_OUT", event.keep_until_ms)
+
+
+def _aborted(flow: Flow, event: e.ExecutionAborted) -> None:
+    flow.error = event.error
+    flow.cause = event.cause
+    _end_unfinished(flow, event, "ABORTED", event.keep_until_ms)
+
+
+def _redriven(flow: Flow, event: e.ExecutionRedriven) -> None:
+    flow.status = "RUNNING"
+    flow.error = flow.cause = None
+    flow.ended_ms = 0
+    flow.due_ms = event.due_ms
+    flow.redrives += 1
+    if event.request:
+        flow.requests = [*flow.requests, event.request][-REQUESTS_KEPT:]
+    going = [flow.branches[i] for i in event.branches]
+    failed_ones = [b for b in going if b.phase == "failed"] or going
+    if event.input is not UNSET:
+        for branch in failed_ones:
+            branch.data = event.input
+    for branch in going:
+        _close(branch, "entered")
+        branch.retries = []
+
+
+def _paused(flow: Flow, event: e.ExecutionPaused) -> None:
+    if event.own:
+        flow.paused = True
+        flow.paused_reason = event.reason
+    if event.since_ms and (not flow.held_since_ms or event.since_ms < flow.held_since_ms):
+        flow.held_since_ms = event.since_ms
+
+
+def _resumed(flow: Flow, event: e.ExecutionResumed) -> None:
+    if event.own:
+        flow.paused = False
+        flow.paused_reason = ""
+    if not event.free:
+        return
+    flow.held_since_ms = 0
+    shift = event.shift_ms
+    if not shift:
+        return
+    if flow.due_ms:
+        flow.due_ms += shift
+    for branch in flow.branches.values():
+        if branch.due_ms:
+            branch.due_ms += shift
+        if branch.heartbeat_due_ms:
+            branch.heartbeat_due_ms += shift
+
+
+def _outcome_held(flow: Flow, event: e.OutcomeHeld) -> None:
+    flow.inbox.append(event.outcome)
+
+
+def _outcomes_taken(flow: Flow, event: e.OutcomesTaken) -> None:
+    flow.inbox = []
+
+
+def _entered(flow: Flow, event: e.StateEntered) -> None:
+    branch = flow.branches[event.branch]
+    branch.state = event.state
+    branch.phase = "entered"
+    branch.entered_seq = event.seq
+    branch.entered_ms = event.at_ms
+    if branch.retries:
+        branch.retries = []
+
+
+def _exited(flow: Flow, event: e.StateExited) -> None:
+    branch = flow.branches[event.branch]
+    if event.output is not UNSET:
+        branch.data = event.output
+    elif branch.result is not UNSET:
+        branch.data = branch.result
+    if branch.phase == "branches":  # a catcher of a Parallel
+        _drop_below(flow, branch.id)
+    branch.phase = "entered"
+    if event.next is None:
+        branch.phase = "done"
+    else:
+        branch.state = event.next
+    branch.token = ""
+    branch.due_ms = branch.heartbeat_due_ms = 0
+    branch.result = UNSET
+    if branch.retries:
+        branch.retries = []
+
+
+def _scheduled(flow: Flow, event: e.TaskScheduled) -> None:
+    branch = flow.branches[event.branch]
+    branch.phase = "job"
+    branch.token = event.token
+    branch.due_ms = event.due_ms
+    branch.heartbeat_due_ms = event.heartbeat_due_ms
+
+
+def _heartbeat(flow: Flow, event: e.TaskHeartbeat) -> None:
+    flow.branches[event.branch].heartbeat_due_ms = event.due_ms
+
+
+def _task_succeeded(flow: Flow, event: e.TaskSucceeded) -> None:
+    branch = flow.branches[event.branch]
+    _close(branch, "entered")
+    branch.result = event.output
+
+
+def _task_failed(flow: Flow, event: e.TaskFailed | e.TaskTimedOut) -> None:
+    _close(flow.branches[event.branch], "failed")
+
+
+def _retry(flow: Flow, event: e.RetryScheduled) -> None:
+    branch = flow.branches[event.branch]
+    if branch.phase == "branches":
+        _drop_below(flow, branch.id)
+    _close(branch, "retrying")
+    branch.due_ms = event.due_ms
+    used = branch.retries
+    if len(used) <= event.retrier:
+        used.extend([0] * (event.retrier + 1 - len(used)))
+    used[event.retrier] += 1
+
+
+def _wait_started(flow: Flow, event: e.WaitStarted) -> None:
+    branch = flow.branches[event.branch]
+    branch.phase = "waiting"
+    branch.due_ms = event.due_ms
+
+
+def _parallel_started(flow: Flow, event: e.ParallelStarted) -> None:
+    parent = flow.branches[event.branch]
+    parent.phase = "branches"
+    parent.due_ms = 0
+    data = parent.data if event.input is UNSET else event.input
+    for index, branch_id in enumerate(event.ids):
+        flow.branches[branch_id] = Branch(branch_id, parent.id, index, data=data)
+    flow.branches_made += len(event.ids)
+
+
+def _parallel_succeeded(flow: Flow, event: e.ParallelSucceeded) -> None:
+    parent = flow.branches[event.branch]
+    results = [b.data for b in flow.branches.values() if b.parent == parent.id]
+    _drop_below(flow, parent.id)
+    _close(parent, "entered")
+    parent.result = results
+
+
+def _parallel_failed(flow: Flow, event: e.ParallelFailed) -> None:
+    for branch in below(flow, event.branch):
+        if branch.phase in ("done", "failed", "branches"):
+            continue
+        _close(branch, "failed" if branch.id == event.child else "stopped")
+
+
+def _nothing(flow: Flow, event: e.Event) -> None:
+    """Told by another event already."""
+
+
+_ON: dict[type[e.Event], Callable[[Flow, Any], None]] = {
+    e.ExecutionSucceeded: _succeeded,
+    e.ExecutionFailed: _failed,
+    e.ExecutionTimedOut: _timed_out,
+    e.ExecutionAborted: _aborted,
+    e.ExecutionRedriven: _redriven,
+    e.ExecutionPaused: _paused,
+    e.ExecutionResumed: _resumed,
+    e.OutcomeHeld: _outcome_held,
+    e.OutcomesTaken: _outcomes_taken,
+    e.StateEntered: _entered,
+    e.StateExited: _exited,
+    e.TaskScheduled: _scheduled,
+    e.TaskHeartbeat: _heartbeat,
+    e.TaskSucceeded: _task_succeeded,
+    e.TaskFailed: _task_failed,
+    e.TaskTimedOut: _task_failed,
+    e.RetryScheduled: _retry,
+    e.WaitStarted: _wait_started,
+    e.ParallelStarted: _parallel_started,
+    e.ParallelSucceeded: _parallel_succeeded,
+    e.ParallelFailed: _parallel_failed,
+    e.BranchSucceeded: _nothing,
+}

@@ -1,0 +1,122 @@
+"""Links a compiled machine with the tasks that it names: where each Task state's jobs go, and how answers come back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sfc.asl import Machine, TaskState, retriers
+from sfc.engine.program import DAY_MS, Program, Target
+from sfc.errors import InvalidDocument, Problem
+
+_PINNED = re.compile(r"task:([a-z0-9][a-z0-9-]{0,62})@([1-9][0-9]*)").fullmatch
+_DURATION = re.compile(r"P(?:(\d+)W|(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?)", re.ASCII).fullmatch
+_DURATION_MS = (7 * DAY_MS, DAY_MS, 3_600_000, 60_000, 1_000)
+
+
+def link(
+    name: str,
+    version: int,
+    hash: str,
+    machine: Machine,
+    document: Mapping[str, Any],
+    tasks: Mapping[str, dict[str, Any]],
+    *,
+    task_topic: Callable[[str], str],
+    jobs_topic: str,
+) -> Program:
+    """The program of a blueprint version.
+
+    ``document`` is the whole blueprint with its ``Sfc`` member; ``tasks`` holds task documents by ``NAME@VERSION``. ``task_topic`` names
+    the job topic of a task that names none, ``jobs_topic`` is that of the common workers. Raises InvalidDocument with every Resource
+    that leads nowhere and every retention that is no duration.
+    """
+    sfc = document.get("Sfc") or {}
+    resources: Mapping[str, Any] = sfc.get("Resources") or {}
+    problems: list[Problem] = []
+    targets: dict[str, Target] = {}
+    for state in machine.states.values():
+        if isinstance(state, TaskState):
+            found = target_of(str(resources.get(state.resource, state.resource)), tasks, task_topic, jobs_topic)
+            if isinstance(found, Target):
+                targets[state.name] = found
+            else:
+                problems.append(Problem(found[0], f"{state.pointer}/Resource", found[1], found[2]))
+    retention: Mapping[str, Any] = sfc.get("Retention") or {}
+    failed_kept_ms = _retention(retention, "Failed", 14 * DAY_MS, problems)
+    ids_kept_ms = _retention(retention, "Ids", DAY_MS, problems)
+    if problems:
+        raise InvalidDocument(f"{name}@{version}", problems)
+    return Program(name, version, hash, machine, targets, failed_kept_ms, ids_kept_ms, "Ids" in retention)
+
+
+def target_of(
+    resource: str, tasks: Mapping[str, dict[str, Any]], task_topic: Callable[[str], str], jobs_topic: str
+) -> Target | tuple[str, str, str]:
+    """Where a pinned Resource leads; else the code, message and hint of the problem."""
+    kind, _, rest = resource.partition(":")
+    if kind in ("http", "https"):
+        return Target(resource, "http", jobs_topic, http={"Url": resource})
+    if kind == "topic" and rest:
+        return Target(resource, "topic", rest, exactly_once=True)
+    if kind == "task":
+        pinned = _PINNED(resource)
+        if pinned is None:
+            return "unpinned-task", f"{resource!r} names no version of a task", "write task:NAME@VERSION; saving a blueprint pins it"
+        task = tasks.get(rest)
+        if task is None:
+            return "unknown-task", f"the task {rest} is not known", "deploy the task first"
+        return _task_target(resource, pinned[1], task, task_topic, jobs_topic)
+    return (
+        "unknown-resource",
+        f"{resource!r} is not something that can be run yet",
+        "write task:NAME@VERSION, topic:NAME or an http(s) URL, or map it to one of these in Sfc.Resources",
+    )
+
+
+def _task_target(resource: str, name: str, task: Mapping[str, Any], task_topic: Callable[[str], str], jobs_topic: str) -> Target:
+    kafka: Mapping[str, Any] = task.get("Kafka") or {}
+    http = task.get("Http")
+    correlate: Mapping[str, Any] | str = kafka.get("Correlate") or {}
+    how, named = (correlate, "") if isinstance(correlate, str) else next(iter(correlate.items()), ("", ""))
+    own_topic = kafka.get("Topic")
+    delivery = task.get("Delivery")
+    return Target(
+        resource=resource,
+        kind="http" if http else "task",
+        topic=jobs_topic if http else own_topic or task_topic(name),
+        reply_topic=kafka.get("ReplyTopic") or "",
+        correlate=str(how).lower(),
+        correlate_name=named if isinstance(named, str) else "",
+        exactly_once=delivery == "exactly-once" if delivery else bool(own_topic),
+        timeout_s=task.get("TimeoutSeconds") or 0,
+        heartbeat_s=task.get("HeartbeatSeconds") or 0,
+        retry=retriers(task.get("Retry") or []),
+        http=http,
+    )
+
+
+def _retention(retention: Mapping[str, Any], field: str, default_ms: int, problems: list[Problem]) -> int:
+    if field not in retention:
+        return default_ms
+    found = duration_ms(retention[field])
+    if found is None:
+        problems.append(
+            Problem(
+                "bad-duration",
+                f"/Sfc/Retention/{field}",
+                f"an ISO 8601 duration was expected, {retention[field]!r} came",
+                "write for example P14D or PT1H",
+            )
+        )
+        return default_ms
+    return found
+
+
+def duration_ms(text: Any) -> int | None:
+    """An ISO 8601 duration of weeks, or of days, hours, minutes and seconds (P14D, PT1H, P1DT12H), in milliseconds; None for any other."""
+    found = _DURATION(text) if isinstance(text, str) else None
+    if found is None or not any(found.groups()):
+        return None
+    return sum(int(part) * unit for part, unit in zip(found.groups(), _DURATION_MS, strict=True) if part)

@@ -1,0 +1,172 @@
+"""The moves that states share: leaving a state, failing in it (retry, catch, up to the enclosing Parallel), and the ends of a flow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET
+
+from sfc.asl import Catcher, Failure, ParallelState, State, TaskState
+from sfc.engine import events as e
+from sfc.engine.effects import Reply
+from sfc.engine.flow import Branch
+from sfc.engine.ids import draw
+from sfc.engine.program import DAY_MS
+from sfc.engine.turn import FLOW_BYTES_MAX, PAYLOAD_BYTES_MAX, Turn, encode
+
+RUNTIME = "States.Runtime"
+DATA_LIMIT = "States.DataLimitExceeded"
+FAILED_KEPT_DEFAULT_MS = 14 * DAY_MS  # where the program is not known
+STUB_OUTPUT_BYTES_MAX = 4096
+PAYLOADS_IN_FLOW = FLOW_BYTES_MAX // PAYLOAD_BYTES_MAX
+PAYLOADS_PER_BRANCH = 3  # its input, its result, an answer held
+
+
+def too_large(what: str, size: int) -> Failure:
+    return Failure(DATA_LIMIT, f"{what} has {size} bytes of JSON: at most {PAYLOAD_BYTES_MAX} can be carried")
+
+
+def finish(turn: Turn, branch: Branch, state: State, result: Any, following: str | None) -> None:
+    """Leaves the state with its result. The last state of a branch may end the enclosing Parallel, and so on to the flow's end."""
+    while True:
+        output = turn.output(state, branch, result)
+        if isinstance(output, Failure):
+            fail(turn, branch, output)
+            return
+        base = branch.data if branch.result is UNSET else branch.result
+        if output is not base or state.kind == "Parallel":  # else it was measured when it came
+            size = len(encode(output))
+            if size > PAYLOAD_BYTES_MAX:
+                fail(turn, branch, too_large(f"the output of state {state.name!r}", size))
+                return
+        told = UNSET if output is base else output
+        turn.emit(e.StateExited, branch.id, state.name, state.kind, following, told)
+        if following is not None:
+            turn.work.append((branch.id, following))
+            return
+        if branch.parent < 0:
+            succeed(turn, branch.data)
+            return
+        turn.emit(e.BranchSucceeded, branch.id)
+        parent = turn.flow.branches[branch.parent]
+        if any(b.phase != "done" for b in turn.flow.branches.values() if b.parent == parent.id):
+            return
+        turn.emit(e.ParallelSucceeded, parent.id)
+        branch, state = parent, turn.state_of(parent)
+        result, following = branch.result, state.next
+
+
+def fail(turn: Turn, branch: Branch, failure: Failure) -> None:
+    """The state failed: its own retriers and catchers are asked, then those of the Parallels around it; then the flow fails."""
+    while True:
+        failure = failure.placed(branch.state, branch.entered_seq)
+        state = turn.state_of(branch)
+        if isinstance(state, TaskState | ParallelState):
+            if _retried(turn, branch, state, failure):
+                return
+            caught = _caught(turn, branch, state, failure)
+            if caught is True:
+                return
+            failure = caught or failure
+        if branch.parent < 0:
+            fail_flow(turn, failure.error, failure.cause)
+            return
+        turn.emit(e.ParallelFailed, branch.parent, branch.id, failure.error, failure.cause)
+        branch = turn.flow.branches[branch.parent]
+
+
+def _retried(turn: Turn, branch: Branch, state: TaskState | ParallelState, failure: Failure) -> bool:
+    retriers = state.retry
+    if not retriers and isinstance(state, TaskState):
+        retriers = turn.program.targets[state.name].retry
+    for index, retrier in enumerate(retriers):
+        if not retrier.matches(failure.error):
+            continue
+        used = branch.retries[index] if index < len(branch.retries) else 0
+        if used >= retrier.max_attempts:
+            return False
+        drawn = draw(turn.flow_id, turn.flow.run, turn.seq + 1) if retrier.jitter else 1.0
+        turn.emit(e.RetryScheduled, branch.id, index, turn.now + retrier.delay_ms(used, drawn))
+        return True
+    return False
+
+
+def _caught(turn: Turn, branch: Branch, state: TaskState | ParallelState, failure: Failure) -> bool | Failure:
+    """True when a catcher took the failure; a Failure when the catcher itself could not put it into the state's input."""
+    catcher: Catcher
+    for catcher in state.catch:
+        if not catcher.matches(failure.error):
+            continue
+        output = catcher.output(branch.data, {"Error": failure.error, "Cause": failure.cause}, turn.context(branch))
+        if isinstance(output, Failure):
+            return output.placed(branch.state, branch.entered_seq)
+        size = len(encode(output))
+        if size > PAYLOAD_BYTES_MAX:
+            return too_large(f"the catcher's output in state {state.name!r}", size)
+        caught = failure.error if failure.error is not None else ""
+        turn.emit(e.StateExited, branch.id, state.name, state.kind, catcher.next, output, caught)
+        turn.work.append((branch.id, catcher.next))
+        return True
+    return False
+
+
+def succeed(turn: Turn, output: Any) -> None:
+    """The flow's end. A stub stays where somebody chose its id, or the blueprint asks for it."""
+    flow, program = turn.flow, turn.program
+    wait = flow.wait
+    keep_until_ms, stub_output = 0, None
+    if flow.keep_id or program.keep_ids:
+        keep_until_ms = turn.now + program.ids_kept_ms
+        stub_output = output if len(encode(output)) <= STUB_OUTPUT_BYTES_MAX else None
+    turn.emit(e.ExecutionSucceeded, keep_until_ms, stub_output)
+    if wait is not None:
+        turn.effects.append(Reply(wait, turn.flow_id, "SUCCEEDED", output))
+
+
+def fail_flow(turn: Turn, error: str | None, cause: str | None, *, keep: bool = True) -> None:
+    """The flow fails; it is kept for a redrive."""
+    wait = turn.flow.wait
+    turn.emit(e.ExecutionFailed, error, cause, _kept_until(turn) if keep else 0)
+    if wait is not None:
+        turn.effects.append(Reply(wait, turn.flow_id, "FAILED", None, error, cause))
+
+
+def time_out_flow(turn: Turn) -> None:
+    """The machine's own TimeoutSeconds is over: no error, no cause (as Step Functions has it)."""
+    wait = turn.flow.wait
+    turn.emit(e.ExecutionTimedOut, _kept_until(turn))
+    if wait is not None:
+        turn.effects.append(Reply(wait, turn.flow_id, "TIMED_OUT"))
+
+
+def abort_flow(turn: Turn, error: str | None, cause: str | None, by: str) -> None:
+    wait = turn.flow.wait
+    turn.emit(e.ExecutionAborted, error, cause, by, _kept_until(turn))
+    if wait is not None:
+        turn.effects.append(Reply(wait, turn.flow_id, "ABORTED", None, error, cause))
+
+
+def _kept_until(turn: Turn) -> int:
+    program = turn.known_program
+    return turn.now + (program.failed_kept_ms if program is not None else FAILED_KEPT_DEFAULT_MS)
+
+
+
+
+
+def check_size(turn: Turn) -> None:
+    """Fails a flow whose state is over 4 MiB, before anything is produced (EXACTLY-ONCE 27).
+
+    Every payload is at most 256 KiB, so a flow with few branches cannot be too large and costs nothing here. One that is too large
+    is not kept for a redrive: its state could not be written either.
+    """
+    flow = turn.known
+    if flow is None or flow.status != "RUNNING" or not turn.events:
+        return
+    if len(flow.branches) * PAYLOADS_PER_BRANCH < PAYLOADS_IN_FLOW:
+        return
+    size = len(encode(flow))
+    if size > FLOW_BYTES_MAX:
+        turn.work.clear()
+        turn.effects = [effect for effect in turn.effects if isinstance(effect, Reply)]
+        fail_flow(turn, DATA_LIMIT, f"the state of the flow has {size} bytes of JSON: at most {FLOW_BYTES_MAX} can be kept", keep=False)

@@ -1,0 +1,72 @@
+"""A start: a new life of a flow id, or the reason why there is none."""
+
+from __future__ import annotations
+
+from sfc.engine import events as e
+from sfc.engine.commands import Start
+from sfc.engine.effects import RefuseStart, Reply
+from sfc.engine.loop import enter_pending
+from sfc.engine.moves import DATA_LIMIT, fail_flow, too_large
+from sfc.engine.shard import held_by
+from sfc.engine.turn import PAYLOAD_BYTES_MAX, Turn, encode
+
+EXISTS = "flow-exists"
+UNKNOWN = "unknown-blueprint"
+
+
+def start(turn: Turn, command: Start) -> None:
+    """A flow that stands under a hold enters its first state when it is woken; the machine's timeout counts from then."""
+    if turn.known is not None:
+        _exists(turn, command)
+        return
+    program = turn.known_program
+    if program is None or program.hash != command.hash:
+        detail = f"{command.blueprint}@{command.version} " + (
+            "is not known" if program is None else f"is known with hash {program.hash[:12]}, the start names {command.hash[:12]}"
+        )
+        turn.effects.append(RefuseStart(turn.flow_id, UNKNOWN, detail))
+        for to in (command.accepted, command.wait):
+            if to is not None:
+                turn.effects.append(Reply(to, turn.flow_id, "unknown", detail=detail))
+        return
+    timeout_s = program.machine.timeout_s
+    turn.emit(
+        e.ExecutionStarted,
+        turn.flow_id,
+        command.blueprint,
+        command.version,
+        command.hash,
+        command.input,
+        turn.now + timeout_s * 1000 if timeout_s else 0,
+        command.origin,
+        command.keep_id,
+        command.wait,
+        command.traceparent,
+    )
+    if command.accepted is not None:
+        turn.effects.append(Reply(command.accepted, turn.flow_id, "started"))
+    size = len(encode(command.input))
+    if size > PAYLOAD_BYTES_MAX:
+        fail_flow(turn, DATA_LIMIT, too_large("the input of the flow", size).cause)
+        return
+    go_or_stand(turn)
+
+
+def go_or_stand(turn: Turn) -> None:
+    """Enters the states that wait to be entered; under a hold of the shard the flow stands from the beginning instead."""
+    held = held_by(turn.shard, turn.flow_id, turn.flow.blueprint)
+    if held is None:
+        enter_pending(turn)
+    else:
+        turn.emit(e.ExecutionPaused, False, turn.now if held.freeze_since_ms else 0, ", ".join(held.subjects))
+
+
+def _exists(turn: Turn, command: Start) -> None:
+    """The id is taken by a living flow, by one kept for a redrive, or by a stub: whoever waits gets what is known."""
+    flow = turn.flow
+    detail = f"a flow with this id was started at offset {flow.run} and is {flow.status}"
+    turn.effects.append(RefuseStart(turn.flow_id, EXISTS, detail))
+    if command.accepted is not None:
+        turn.effects.append(Reply(command.accepted, turn.flow_id, EXISTS, detail=detail))
+    if command.wait is not None and not flow.running:
+        turn.effects.append(Reply(command.wait, turn.flow_id, flow.status, flow.output, flow.error, flow.cause))

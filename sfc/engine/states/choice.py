@@ -1,0 +1,20 @@
+"""Choice: the first rule that holds names the next state."""
+
+from __future__ import annotations
+
+from sfc.asl import ChoiceState, Failure
+from sfc.engine.flow import Branch
+from sfc.engine.moves import fail, finish
+from sfc.engine.turn import Turn
+
+
+def enter(turn: Turn, branch: Branch, state: ChoiceState) -> None:
+    effective = turn.effective(state, branch)
+    if isinstance(effective, Failure):
+        fail(turn, branch, effective)
+        return
+    following = state.choose(effective, turn.context(branch))
+    if isinstance(following, Failure):
+        fail(turn, branch, following)
+        return
+    finish(turn, branch, state, effective, following)

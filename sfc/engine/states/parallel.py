@@ -1,0 +1,23 @@
+"""Parallel: branches of control below the state's own; it joins them by itself (see sfc.engine.moves.finish)."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from sfc.asl import Failure, ParallelState
+from sfc.engine import events as e
+from sfc.engine.flow import Branch
+from sfc.engine.moves import fail
+from sfc.engine.turn import Turn
+
+
+def enter(turn: Turn, branch: Branch, state: ParallelState) -> None:
+    """Starts the branches: at entering the state, and again after the pause before a retry."""
+    effective = turn.effective(state, branch)
+    if isinstance(effective, Failure):
+        fail(turn, branch, effective)
+        return
+    first = turn.flow.branches_made
+    ids = list(range(first, first + len(state.branches)))
+    turn.emit(e.ParallelStarted, branch.id, ids, UNSET if effective is branch.data else effective)
+    turn.work.extend(zip(ids, state.branches, strict=True))

@@ -1,0 +1,144 @@
+"""Task: a job leaves, its answer is the result. A ``topic:`` task is done when its record is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import UNSET
+
+from sfc.asl import Failure, TaskState
+from sfc.engine import events as e
+from sfc.engine.commands import Complete, Dispatched, DispatchFailed, Fail
+from sfc.engine.effects import DispatchJob
+from sfc.engine.flow import Branch
+from sfc.engine.ids import job_hash, token_stem
+from sfc.engine.moves import DATA_LIMIT, fail, finish, too_large
+from sfc.engine.program import Target
+from sfc.engine.turn import PAYLOAD_BYTES_MAX, Turn, encode
+
+TIMEOUT_DEFAULT_S = 7 * 86_400
+DISPATCH_FAILED = "SFC.DispatchFailed"
+ERROR_CHARACTERS_MAX = 256
+CAUSE_CHARACTERS_MAX = 32_768
+
+_Ask = Callable[[Any, Any], int | Failure | None]
+Outcome = Complete | Fail | Dispatched | DispatchFailed
+
+
+def enter(turn: Turn, branch: Branch, state: TaskState) -> None:
+    """Schedules the job: at entering the state, and again after the pause before a retry."""
+    target = turn.program.targets[state.name]
+    seq = turn.seq + 1
+    stem = token_stem(turn.flow_id, turn.flow.run, seq)
+    data = branch.data
+    effective = data
+    if state.parameters is not None or state.input_path is not None:
+        # An input may contain the token, whose hash is made of the input: the hash is then taken with the token's stem in its place.
+        effective = state.effective_input(data, turn.context(branch, stem))
+        if isinstance(effective, Failure):
+            fail(turn, branch, effective)
+            return
+    value = encode(effective)
+    token = stem + job_hash(target.resource, state.name, value)
+    if effective is not data and stem.encode() in value:
+        effective = state.effective_input(data, turn.context(branch, token))
+        value = encode(effective)
+    if len(value) > PAYLOAD_BYTES_MAX:
+        fail(turn, branch, too_large(f"the input of state {state.name!r}", len(value)))
+        return
+    timeout_s = _seconds(turn, branch, state.timeout, target.timeout_s or TIMEOUT_DEFAULT_S, state.timeout_s)
+    if isinstance(timeout_s, Failure):
+        fail(turn, branch, timeout_s)
+        return
+    heartbeat_s = _seconds(turn, branch, state.heartbeat, target.heartbeat_s, state.heartbeat_s)
+    if isinstance(heartbeat_s, Failure):
+        fail(turn, branch, heartbeat_s)
+        return
+    attempt = 1 + sum(branch.retries)
+    due_ms = turn.now + timeout_s * 1000
+    heartbeat_ms = heartbeat_s * 1000
+    turn.emit(
+        e.TaskScheduled,
+        branch.id,
+        token,
+        target.resource,
+        UNSET if effective is data else effective,
+        attempt,
+        due_ms,
+        heartbeat_ms,
+        turn.now + heartbeat_ms if heartbeat_ms else 0,
+    )
+    flow = turn.flow
+    turn.effects.append(
+        DispatchJob(token, flow.id, flow.blueprint, flow.version, state.name, target, value, attempt, due_ms, flow.traceparent)
+    )
+
+
+def _seconds(turn: Turn, branch: Branch, given: object, default: int, ask: _Ask) -> int | Failure:
+    if given is None:
+        return default
+    found = ask(branch.data, None if isinstance(given, int) else turn.context(branch))
+    return default if found is None else found
+
+
+def on_outcome(turn: Turn, branch: Branch, state: TaskState, outcome: Outcome) -> bool:
+    """Takes the answer to the branch's open job. False when it is none that this job can have: then it is dropped."""
+    target = turn.program.targets[state.name]
+    match outcome:
+        case Complete() if target.kind != "topic":
+            turn.emit(e.TaskSucceeded, branch.id, outcome.output)
+            finish(turn, branch, state, outcome.output, state.next)
+        case Fail() if target.kind != "topic":
+            _failed(turn, branch, Failure(outcome.error, outcome.cause))
+        case Dispatched() if target.kind == "topic":
+            effective = turn.effective(state, branch)
+            turn.emit(e.TaskSucceeded, branch.id)
+            finish(turn, branch, state, effective, state.next)
+        case DispatchFailed():
+            _failed(turn, branch, Failure(DISPATCH_FAILED, outcome.cause))
+        case _:
+            return False
+    return True
+
+
+def _failed(turn: Turn, branch: Branch, failure: Failure) -> None:
+    turn.emit(e.TaskFailed, branch.id, failure.error, failure.cause)
+    fail(turn, branch, failure)
+
+
+def on_due(turn: Turn, branch: Branch) -> None:
+    """The job's deadline, or its allowed silence, is over. Both are States.Timeout, as Step Functions has it."""
+    turn.emit(e.TaskTimedOut, branch.id)
+    fail(turn, branch, Failure("States.Timeout", ""))
+
+
+def on_heartbeat(turn: Turn, branch: Branch, state: TaskState) -> None:
+    """The allowed silence begins anew; at the moment where the timers stand, when they stand."""
+    target: Target = turn.program.targets[state.name]
+    heartbeat_s = _seconds(turn, branch, state.heartbeat, target.heartbeat_s, state.heartbeat_s)
+    if isinstance(heartbeat_s, Failure) or not heartbeat_s:
+        return
+    held = turn.held()
+    since_ms = turn.flow.held_since_ms or (max(held.freeze_since_ms, turn.flow.started_ms) if held and held.freeze_since_ms else turn.now)
+    turn.emit(e.TaskHeartbeat, branch.id, since_ms + heartbeat_s * 1000)
+
+
+def fitted(outcome: Outcome) -> Outcome:
+    """The answer as it can be carried: one that is too large is an error of its task, long errors and causes are cut."""
+    match outcome:
+        case Complete():
+            size = len(encode(outcome.output))
+            if size > PAYLOAD_BYTES_MAX:
+                return Fail(outcome.token, DATA_LIMIT, too_large("the output of the job", size).cause)
+        case Fail() if len(outcome.error or "") > ERROR_CHARACTERS_MAX or len(outcome.cause or "") > CAUSE_CHARACTERS_MAX:
+            return Fail(outcome.token, _cut(outcome.error, ERROR_CHARACTERS_MAX), _cut(outcome.cause, CAUSE_CHARACTERS_MAX))
+        case DispatchFailed() if len(outcome.cause) > CAUSE_CHARACTERS_MAX:
+            return DispatchFailed(outcome.token, outcome.cause[:CAUSE_CHARACTERS_MAX])
+        case _:
+            pass
+    return outcome
+
+
+def _cut(text: str | None, characters: int) -> str | None:
+    return None if text is None else text[:characters]

@@ -1,0 +1,118 @@
+"""One decision being made: what it may see, and what it has said so far."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+from msgspec import json
+
+from sfc.asl import State
+from sfc.engine.effects import Effect
+from sfc.engine.events import AnyEvent
+from sfc.engine.evolve import evolve
+from sfc.engine.flow import Branch, Flow
+from sfc.engine.ids import rfc3339
+from sfc.engine.program import Program
+from sfc.engine.shard import Held, ShardState, held_by
+
+STEPS_MAX = 10_000  # transitions in one decision
+PAYLOAD_BYTES_MAX = 262_144  # of JSON: AWS's limit
+FLOW_BYTES_MAX = 4 * 1024 * 1024
+
+encode = json.Encoder().encode
+
+
+class Decision(NamedTuple):
+    """``flow`` is None when the shard knows none of that id (any more). ``closed``: an answer for a job that is not open (dropped)."""
+
+    flow: Flow | None
+    events: list[AnyEvent]
+    effects: list[Effect]
+    closed: bool = False
+
+
+class Turn:
+    """What a decision works on. ``work`` holds (branch, state to enter): a list that is worked off, so that no depth is needed."""
+
+    __slots__ = ("closed", "effects", "events", "flow_id", "known", "known_program", "now", "offset", "seq", "shard", "steps", "work")
+
+    def __init__(self, program: Program | None, flow: Flow | None, shard: ShardState, offset: int, flow_id: str) -> None:
+        self.known_program = program
+        self.known = flow
+        self.shard = shard
+        self.offset = offset
+        self.flow_id = flow_id
+        self.now = shard.clock_ms
+        self.seq = 0 if flow is None else flow.seq
+        self.events: list[AnyEvent] = []
+        self.effects: list[Effect] = []
+        self.work: deque[tuple[int, str]] = deque()
+        self.steps = 0
+        self.closed = False
+
+    @property
+    def flow(self) -> Flow:
+        """The flow, where there is one."""
+        return cast("Flow", self.known)
+
+    @property
+    def program(self) -> Program:
+        """The flow's program, where there is one."""
+        return cast("Program", self.known_program)
+
+    def emit(self, kind: Callable[..., AnyEvent], *args: Any, **fields: Any) -> None:
+        """Says an event and lets the flow follow it."""
+        seq = self.seq + 1
+        event = kind(seq, self.offset, self.now, *args, **fields)
+        self.known = evolve(self.known, event)
+        self.events.append(event)
+        self.seq = seq  # last: an event that could not be taken leaves no gap
+
+    def state_of(self, branch: Branch) -> State:
+        return self.program.machine.states[branch.state]
+
+    def held(self) -> Held | None:
+        """What holds the flow besides its own pause."""
+        if not self.shard.holds:
+            return None
+        flow = self.flow
+        return held_by(self.shard, flow.id, flow.blueprint)
+
+    def stands(self) -> bool:
+        """Whether the flow stands still, by its own pause or a hold of the shard."""
+        return self.flow.paused or self.held() is not None
+
+    def effective(self, state: State, branch: Branch) -> Any:
+        """The state's effective input, or a Failure. The context is only made where a field could look at it."""
+        if state.input_path is None and state.parameters is None:
+            return branch.data
+        return state.effective_input(branch.data, self.context(branch))
+
+    def output(self, state: State, branch: Branch, result: Any) -> Any:
+        """The state's output for its result, or a Failure."""
+        if state.output_path is None and state.result_selector is None:
+            return state.output(branch.data, result, None)
+        return state.output(branch.data, result, self.context(branch))
+
+    def context(self, branch: Branch, token: str = "") -> dict[str, Any]:
+        """The context object ``$$`` as a state sees it; with the job's token where a job is made."""
+        flow = self.flow
+        context: dict[str, Any] = {
+            "Execution": {
+                "Id": flow.id,
+                "Input": flow.input,
+                "Name": flow.id.partition(":")[2] or flow.id,
+                "StartTime": rfc3339(flow.started_ms),
+                "RedriveCount": flow.redrives,
+            },
+            "State": {"EnteredTime": rfc3339(branch.entered_ms), "Name": branch.state, "RetryCount": sum(branch.retries)},
+            "StateMachine": {"Id": f"{flow.blueprint}@{flow.version}", "Name": flow.blueprint},
+        }
+        if token or branch.token:
+            context["Task"] = {"Token": token or branch.token}
+        return context
+
+    def decision(self) -> Decision:
+        return Decision(self.known, self.events, self.effects, self.closed)
