@@ -15,6 +15,7 @@ Merge = Callable[[Any, Any], Any]  # (raw input, result) -> a value or a Failure
 Rule = tuple[Callable[[Any, Any], bool], str]  # a condition (raises Stop where a variable is missing) and the next state's name
 
 WAIT_S_MAX = 2**31 - 1
+SECONDS_MAX = 99_999_999  # Step Functions' largest number of seconds in a field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,10 @@ class State:
         return value if self.parameters is None else self.parameters(value, context)
 
     def output(self, raw: Any, result: Any, context: Any) -> Any | Failure:
-        """``ResultSelector``, ``ResultPath`` (into ``raw``, which is left as it is), ``OutputPath``; the very ``result`` where none is given."""
+        """``ResultSelector``, ``ResultPath`` (into ``raw``, which stays as it is), ``OutputPath``.
+
+        The very ``result`` where none of them is given.
+        """
         value = result
         if self.result_selector is not None:
             value = self.result_selector(value, context)
@@ -65,20 +69,36 @@ class TaskState(State):
     timeout: int | Step | None = None
     heartbeat: int | Step | None = None
 
-    def timeout_s(self, raw: Any, context: Any) -> int | None | Failure:
+    def timeout_s(self, raw: Any, context: Any) -> int | Failure | None:
         """``TimeoutSeconds`` or what ``TimeoutSecondsPath`` finds in the raw input."""
         return _seconds(self.timeout, raw, context)
 
-    def heartbeat_s(self, raw: Any, context: Any) -> int | None | Failure:
+    def heartbeat_s(self, raw: Any, context: Any) -> int | Failure | None:
         """``HeartbeatSeconds`` or what ``HeartbeatSecondsPath`` finds in the raw input."""
         return _seconds(self.heartbeat, raw, context)
 
 
-def _seconds(given: int | Step | None, raw: Any, context: Any) -> int | None | Failure:
+def _seconds(given: int | Step | None, raw: Any, context: Any) -> int | Failure | None:
     if given is None or isinstance(given, int):
         return given
     found: int | Failure = given(raw, context)
     return found
+
+
+def seconds_step(field: str, text: str, find: Step) -> Step:
+    """``TimeoutSecondsPath`` and its like: a whole number of seconds above 0, or a Failure."""
+
+    def step(value: Any, context: Any) -> Any:
+        found = find(value, context)
+        if isinstance(found, Failure):
+            return found
+        if found.__class__ is not int:
+            return runtime_failure(f"The {field} parameter cannot be parsed as a long value: {text} == {_java(found)}")
+        if not 1 <= found <= SECONDS_MAX:
+            return runtime_failure(f"The {field} parameter must be from 1 to {SECONDS_MAX}: {text} == {found}")
+        return found
+
+    return step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +212,7 @@ class FailState(State):
         return cause if isinstance(cause, Failure) else Failure(error, cause)
 
 
-def _text(field: str, given: str | tuple[Step, str] | None, raw: Any, context: Any) -> str | None | Failure:
+def _text(field: str, given: str | tuple[Step, str] | None, raw: Any, context: Any) -> str | Failure | None:
     if given is None or isinstance(given, str):
         return given
     step, text = given
@@ -208,7 +228,7 @@ def _text(field: str, given: str | tuple[Step, str] | None, raw: Any, context: A
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParallelState(State):
-    """``branches``: the name of each branch's first state, in order. Branches get the effective input; the result is their outputs' list."""
+    """``branches``: the name of each branch's first state, in order. Branches get the effective input; the result lists their outputs."""
 
     kind: ClassVar[str] = "Parallel"
     branches: tuple[str, ...]
