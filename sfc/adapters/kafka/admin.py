@@ -21,7 +21,7 @@ _LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _PAUSE_S = 0.03
 _GRACE_S = 1.0
-_NO_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
+_NO_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION, KafkaError._NOENT)
 # A cluster that is electing or loading says so; it is asked again.
 _AGAIN = frozenset(
     {
@@ -132,12 +132,18 @@ class Admin:
                 try:
                     found[from_kafka(place)] = self._result(future, deadline, doing).offset
                 except KafkaException as e:
-                    if error_of(e).code() not in _AGAIN or time.monotonic() > deadline:
+                    if not self._again(error_of(e), from_kafka(place)) or time.monotonic() > deadline:
                         raise self._refusal(e, doing) from e
                     left_over.append(from_kafka(place))
             if left_over:
                 time.sleep(_PAUSE_S)
         return found
+
+    def _again(self, error: KafkaError, partition: Partition) -> bool:
+        """Whether asking anew may help. "No leaders found" is said of a partition without leader, and of one that doesn't exist."""
+        if error.code() == KafkaError._NOENT:
+            return partition.number < self.topics().get(partition.topic, 0)
+        return error.code() in _AGAIN
 
     def _metadata(self, doing: str) -> dict[str, Any]:
         try:

@@ -18,6 +18,7 @@ from sfc.ports import Consumer, Headers, Partition, Position
 
 _INIT_LIMIT_S = 9.0
 _SLOW_S = 1.0
+_FLUSH_SLICE_S = 0.5  # between two of them Ctrl-C gets its turn
 _FULL_WAIT_S = 0.01
 _RETRY_WAIT_S = 0.02
 _CLOSE_S = 2.0
@@ -48,6 +49,8 @@ class KafkaTransaction:
 
     def begin(self) -> None:
         self._check()
+        if self._open:
+            raise ProducerFailed(f"A transaction of {self._id} is open already: commit or abort it first.")
         self._refused.clear()
         self._call("begin_transaction", self._client.begin_transaction)
         self._open = True
@@ -60,8 +63,8 @@ class KafkaTransaction:
         headers: Headers | None = None,
         partition: int | None = None,
     ) -> None:
-        if self._failed:
-            self._check()
+        if self._failed or not self._open:
+            self._check(is_open=True)
         listed: Any = headers if headers is None or type(headers) is list else list(headers)
         number = -1 if partition is None else partition
         while True:
@@ -86,12 +89,14 @@ class KafkaTransaction:
     def send_offsets(self, positions: Mapping[Partition, Position], consumer: Consumer) -> None:
         if not isinstance(consumer, KafkaConsumer):
             raise TypeError(f"send_offsets needs a consumer of the same log, not {type(consumer).__name__}")
+        self._check(is_open=True)
         offsets = [to_kafka(partition, position) for partition, position in positions.items()]
         self._call("send_offsets", lambda: self._client.send_offsets_to_transaction(offsets, consumer.group_metadata(), -1))
 
     def commit(self) -> None:
-        self._check()
+        self._check(is_open=True)
         with self._watched("commit"):
+            self._deliver()
             self._call("commit", lambda: self._client.commit_transaction(-1))
         self._open = False
 
@@ -129,9 +134,21 @@ class KafkaTransaction:
         self._client.poll(0)
         raise self._troubles.unavailable(f"taking the transactional id {self._id}")
 
-    def _check(self) -> None:
+    def _check(self, *, is_open: bool = False) -> None:
         if self._failed:
             raise (ProducerFenced if self._fenced else ProducerFailed)(self._failed)
+        if is_open and not self._open:
+            raise ProducerFailed(f"There is no open transaction of {self._id}: begin one first.")
+
+    def _deliver(self) -> None:
+        """Everything is acknowledged, or the transaction is aborted: the flag decides, flush() says nothing (EXACTLY-ONCE 17)."""
+        try:
+            while self._client.flush(_FLUSH_SLICE_S):
+                pass
+        except SystemError as e:
+            raise self._broken(e) from e
+        if self._refused and self._troubles.fatal is None:
+            raise self._aborted(KafkaError(KafkaError._APPLICATION, "a record was not delivered"))
 
     def _call(self, what: str, call: Callable[[], None]) -> None:
         while True:

@@ -13,6 +13,15 @@ from sfc.errors import LogError, LogUnavailable, ProducerFenced, RecordTooLarge,
 
 logger = logging.getLogger("sfc.kafka")
 
+
+def _is_news(line: logging.LogRecord) -> bool:
+    """librdkafka warns of each gapless producer (which we mean), and of each retry while a coordinator is busy (which ends by itself)."""
+    text = line.getMessage()
+    return "enable.gapless.guarantee is experimental" not in text and not (" GETPID " in f" {text}" and text.endswith("retrying"))
+
+
+logger.addFilter(_is_news)
+
 _AWAY = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._SSL, KafkaError._AUTHENTICATION})
 _TIMED_OUT = frozenset({KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE, KafkaError.REQUEST_TIMED_OUT})
 _FENCED = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})
