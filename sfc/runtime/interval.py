@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sfc.engine.decide import kept
 from sfc.engine.effects import DispatchJob
 from sfc.engine.events import AnyEvent
 from sfc.engine.flow import Flow
@@ -39,7 +38,8 @@ class Overlay:
     bytes: int = 0
     counters_changed: bool = False
 
-    def add(self, flow: Flow, events: list[AnyEvent]) -> None:
+    def add(self, flow: Flow, events: list[AnyEvent], *, keep: bool) -> None:
+        """What a decision did to a flow. Without ``keep`` nothing of it stays in the state."""
         key = flow.id, flow.run
         life = self.lives.get(key)
         if life is None:
@@ -47,7 +47,7 @@ class Overlay:
         else:
             life.flow = flow
             life.events.extend(events)
-        self.flows[flow.id] = flow if kept(flow) else None
+        self.flows[flow.id] = flow if keep else None
 
     def __bool__(self) -> bool:
         return self.commands > 0

@@ -107,7 +107,7 @@ class Lane:
         now_s = self._clock.monotonic_s()
         for number, shard in self._shards.items():
             if shard.overlay:
-                timeout_s = min(timeout_s, self._commit_due_s[number] - now_s)
+                timeout_s = min(timeout_s, self._commit_due_s.get(number, now_s) - now_s)
             timeout_s = min(timeout_s, shard.next_tick_in_s())
         return max(0.0, timeout_s)
 
@@ -123,8 +123,10 @@ class Lane:
             overlay = shard.overlay
             if overlay.jobs or overlay.commands >= self._limits.commands_max or overlay.bytes >= self._limits.bytes_max:
                 self._commit(shard)
-            elif overlay and now_s >= self._commit_due_s[shard.number]:
-                if timely is None or self._commit_due_s[shard.number] < self._commit_due_s[timely.number]:
+            elif overlay:
+                # An interval begins with its first command: what comes alone is answered before anything is committed.
+                due_s = self._commit_due_s.setdefault(shard.number, now_s + self._interval_s())
+                if now_s >= due_s and (timely is None or due_s < self._commit_due_s[timely.number]):
                     timely = shard
         if timely is not None:
             self._commit(timely)
@@ -134,7 +136,7 @@ class Lane:
 
     def _commit(self, shard: OwnedShard) -> None:
         began_s = self._clock.monotonic_s()
-        self._commit_due_s[shard.number] = began_s + self._interval_s()
+        self._commit_due_s.pop(shard.number, None)
         self._guarded(shard, shard.commit)
         metrics.INTERVAL_SECONDS.observe(self._clock.monotonic_s() - began_s)
 
@@ -221,8 +223,7 @@ class Lane:
             self._stop(number, e)
             return
         self._shards[number] = shard
-        # Staggered, so that commits do not fall together.
-        self._commit_due_s[number] = began_s + self._interval_s() * (number % 8) / 8
+        self._commit_due_s.pop(number, None)
         self._consumer.start(partition, position)
         metrics.SHARDS_OWNED.set(len(self._shards))
         took_s = self._clock.monotonic_s() - began_s

@@ -6,6 +6,7 @@ from collections import OrderedDict
 
 from sfc.engine.commands import Command, DispatchFailed, Dispatched, Fire, FlowCommand, Hold, Start, Tick, Wake
 from sfc.engine.decide import Decision, decide
+from sfc.engine.evolve import kept
 from sfc.engine.effects import DispatchJob, RefuseStart, Reply
 from sfc.engine.flow import Flow, next_due_ms
 from sfc.engine.program import Program
@@ -158,10 +159,11 @@ class OwnedShard:
             program = None if flow is None else self._definitions.program(flow.blueprint, flow.version)
         decision = decide(program, flow, command, self.state, offset, flow_id)
         if decision.events:
-            changed = decision.flow
+            changed = decision.flow if decision.flow is not None else flow
             assert changed is not None
-            self.overlay.add(changed, decision.events)
-            if self.overlay.flows[flow_id] is None:
+            keep = decision.flow is not None and kept(decision.flow)
+            self.overlay.add(changed, decision.events, keep=keep)
+            if not keep:
                 self._decoded.pop(flow_id, None)
                 self._timers.set(flow_id, 0)
             else:

@@ -1,0 +1,291 @@
+"""A lane over the memory log, with a worker in the test's own hands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from sfc.adapters.clock import SystemClock
+from sfc.adapters.embedded import EmbeddedLog
+from sfc.adapters.memory_store import MemoryStateStore
+from sfc.engine.commands import Command, Hold, ReplyTo, Start
+from sfc.ports import Partition, Record, TopicSpec
+from sfc.runtime.definitions import Definitions
+from sfc.runtime.lane import Lane, LaneLimits
+from sfc.wire import headers
+from sfc.wire.commands import Mark, encode_command
+from sfc.wire.definitions import BlueprintHead, BlueprintVersion, TaskVersion, encode_definition, key_of
+from sfc.wire.history import HistoryRecord, decode_history
+from sfc.wire.partition import partition_of
+from sfc.wire.replies import Answer, decode_answer
+from sfc.wire.topics import Names, core_topics
+
+SHARDS = 2
+NAMES = Names("sfc")
+DOCUMENT = {
+    "StartAt": "One",
+    "States": {
+        "One": {"Type": "Task", "Resource": "task:echo@1", "Next": "Two"},
+        "Two": {"Type": "Task", "Resource": "task:echo@1", "End": True},
+    },
+    "Sfc": {"Name": "twice"},
+}
+REPUBLISH = {
+    "StartAt": "Tell",
+    "States": {"Tell": {"Type": "Task", "Resource": "topic:audit", "End": True}},
+    "Sfc": {"Name": "tell"},
+}
+WAITING = {
+    "StartAt": "Nap",
+    "States": {"Nap": {"Type": "Wait", "Seconds": 1, "End": True}},
+    "Sfc": {"Name": "nap"},
+}
+
+
+class Bench:
+    """The memory log with SFC's topics, definitions, and the means to play client and worker."""
+
+    def __init__(self) -> None:
+        self.log = EmbeddedLog.memory()
+        self.log.create([TopicSpec(n, p, c) for n, (p, c) in core_topics(NAMES, SHARDS).items()])
+        self.log.create([TopicSpec(NAMES.task("echo"), SHARDS), TopicSpec("audit", 1)])
+        self.producer = self.log.producer()
+        self.define(TaskVersion("echo", 1, "h-echo", {"Name": "echo"}))
+        for name, document in (("twice", DOCUMENT), ("tell", REPUBLISH), ("nap", WAITING)):
+            self.define(BlueprintVersion(name, 1, f"h-{name}", document))
+            self.define(BlueprintHead(name, 1, "enabled", 1))
+        self.jobs = self.log.reader({Partition(NAMES.task("echo"), n): 0 for n in range(SHARDS)})
+        self.replies = self.log.reader({Partition(NAMES.replies, 0): 0})
+        self.answers: list[Answer] = []
+
+    def define(self, definition: Any) -> None:
+        self.producer.send(NAMES.definitions, encode_definition(definition), key_of(definition).encode(), None, 0)
+        self.producer.flush()
+
+    def lane(self) -> Lane:
+        return Lane(
+            self.log, NAMES, SHARDS, Definitions(self.log, NAMES), MemoryStateStore(), SystemClock(), LaneLimits(interval_s=0.02)
+        )
+
+    def command(self, flow: str, command: Command, source: str = "", mark: Mark = ()) -> None:
+        value, head = encode_command(command, source, mark)
+        self.producer.send(NAMES.commands, value, flow.encode(), head, partition_of(flow.encode(), SHARDS))
+        self.producer.flush()
+
+    def start(self, flow: str, input: Any = None, source: str = "", mark: Mark = ()) -> None:  # noqa: A002
+        name = flow.partition(":")[0]
+        self.command(flow, Start(name, 1, f"h-{name}", input, wait=ReplyTo(NAMES.replies, "test", flow)), source, mark)
+
+    def work(self) -> list[Record]:
+        """Takes the jobs that are there and answers each with its input."""
+        jobs = self.jobs.take(1_000, 0)
+        for job in jobs:
+            self.answer(job, job.value)
+        return jobs
+
+    def answer(self, job: Record, value: bytes | None, *more: tuple[str, bytes]) -> None:
+        partition = int(headers.find(job.headers, headers.REPLY_PARTITION) or 0)
+        self.producer.send(NAMES.commands, value, job.key, [*job.headers, *more], partition)
+        self.producer.flush()
+
+    def all(self, topic: str) -> list[Record]:
+        partitions = [Partition(topic, n) for n in range(self.log.topics()[topic])]
+        ends = self.log.ends(partitions)
+        reader = self.log.reader(dict.fromkeys(partitions, 0))
+        records: list[Record] = []
+        while any(reader.position(p) < ends[p] for p in partitions):
+            records += reader.take(10_000, 0.05)
+        reader.close()
+        return records
+
+    def histories(self) -> list[HistoryRecord]:
+        return [decode_history(r.value or b"") for r in self.all(NAMES.history) if not (r.key or b"").startswith(b"/")]
+
+    def dead_letters(self) -> list[Record]:
+        return self.all(NAMES.dead_letters)
+
+    def run(self, lanes: list[Lane], until: Callable[[], bool], *, work: bool = True, steps_max: int = 600) -> None:
+        for _ in range(steps_max):
+            for lane in lanes:
+                lane.step(0.005)
+            if work:
+                self.work()
+            self.answers += [decode_answer(r.value or b"") for r in self.replies.take(1_000, 0)]
+            if until():
+                return
+        raise AssertionError("what was awaited did not come")
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    yield bench
+    bench.log.close()
+
+
+def settle(bench: Bench, lanes: list[Lane], steps: int = 40) -> None:
+    for _ in range(steps):
+        for lane in lanes:
+            lane.step(0.002)
+
+
+def test_a_start_becomes_a_flow_that_ends(bench: Bench) -> None:
+    lane = bench.lane()
+    bench.start("twice:a", {"x": 1})
+    bench.run([lane], lambda: bool(bench.answers))
+    assert bench.answers == [Answer("twice:a", "twice:a", "SUCCEEDED", {"x": 1})]
+    settle(bench, [lane])
+    events = [e for h in bench.histories() for e in h.events]
+    assert [e.seq for e in events] == list(range(1, len(events) + 1))
+    assert bench.histories()[-1].summary.status == "SUCCEEDED"
+    lane.close()
+
+
+def test_a_flow_that_comes_and_goes_in_one_interval_writes_no_state(bench: Bench) -> None:
+    lane = bench.lane()
+    lane._limits = LaneLimits(interval_s=30)
+    bench.start("twice:a", {"x": 1})
+    bench.run([lane], lambda: bool(bench.answers))
+    lane.close()
+    assert {r.key for r in bench.all(NAMES.state)} == {b"/shard/0", b"/shard/1"}
+
+
+def test_a_repeated_command_of_a_source_is_dropped_and_counted(bench: Bench) -> None:
+    lane = bench.lane()
+    bench.start("twice:a", 1, source="trigger/t", mark=(0, 5))
+    bench.run([lane], lambda: len(bench.answers) == 1)
+    bench.start("twice:a", 1, source="trigger/t", mark=(0, 5))
+    bench.start("twice:a", 1, source="trigger/t", mark=(0, 4))
+    settle(bench, [lane])
+    assert len(bench.answers) == 1
+    assert sum(s.state.repeated for s in lane.shards.values()) == 2
+    lane.close()
+
+
+def test_a_second_answer_is_dropped_and_counted(bench: Bench) -> None:
+    lane = bench.lane()
+    bench.start("twice:a", 1)
+    jobs: list[Record] = []
+    bench.run([lane], lambda: bool(jobs.extend(bench.jobs.take(10, 0)) or jobs), work=False)
+    bench.answer(jobs[0], b"1")
+    bench.answer(jobs[0], b"2")
+    bench.run([lane], lambda: bool(bench.answers))
+    assert bench.answers[0].output == 1
+    assert sum(s.state.dropped_replies for s in lane.shards.values()) == 1
+    lane.close()
+
+
+def test_nonsense_tokens_and_unknown_records_are_dead_letters(bench: Bench) -> None:
+    lane = bench.lane()
+    key = b"twice:a"
+    partition = partition_of(key, SHARDS)
+    bench.producer.send(NAMES.commands, b"1", key, [(headers.JOB, b"what")], partition)
+    bench.producer.send(NAMES.commands, b"1", key, [], partition)
+    bench.producer.flush()
+    bench.run([lane], lambda: len(bench.dead_letters()) == 2)
+    reasons = [headers.text(r.headers, headers.REASON) for r in bench.dead_letters()]
+    assert reasons == ["unknown-token", "no-command"]
+    lane.close()
+
+
+def test_an_answer_that_is_no_json_is_a_dead_letter_and_fails_its_attempt(bench: Bench) -> None:
+    lane = bench.lane()
+    bench.start("twice:a", 1)
+    jobs: list[Record] = []
+    bench.run([lane], lambda: bool(jobs.extend(bench.jobs.take(10, 0)) or jobs), work=False)
+    bench.answer(jobs[0], b"{no")
+    bench.run([lane], lambda: bool(bench.answers))
+    assert bench.answers[0].status == "FAILED"
+    assert [headers.text(r.headers, headers.REASON) for r in bench.dead_letters()] == ["not-json"]
+    lane.close()
+
+
+def test_a_command_on_the_wrong_partition_is_forwarded_once(bench: Bench) -> None:
+    lane = bench.lane()
+    key = b"twice:a"
+    value, head = encode_command(Start("twice", 1, "h-twice", 7, wait=ReplyTo(NAMES.replies, "test", "twice:a")))
+    bench.producer.send(NAMES.commands, value, key, head, 1 - partition_of(key, SHARDS))
+    bench.producer.flush()
+    bench.run([lane], lambda: bool(bench.answers))
+    assert bench.answers[0].output == 7
+    lane.close()
+
+
+def test_a_successor_decides_again_and_the_zombie_is_fenced(bench: Bench) -> None:
+    """The first lane decides and sends the job, but dies before its interval is committed."""
+    first = bench.lane()
+    first._limits = LaneLimits(interval_s=30)
+    bench.start("twice:a", {"x": 1})
+    jobs: list[Record] = []
+    bench.run([first], lambda: bool(jobs.extend(bench.jobs.take(10, 0)) or jobs), work=False)
+    zombies = dict(first.shards)
+    first._consumer.pause(list(first._consumer.assignment()))
+    first._shards.clear()  # it hears nothing any more: neither closes nor commits
+    first._consumer.close()
+    second = bench.lane()
+    again: list[Record] = []
+    bench.run([second], lambda: bool(again.extend(bench.jobs.take(10, 0)) or again), work=False)
+    assert (again[0].key, again[0].value, list(again[0].headers)) == (jobs[0].key, jobs[0].value, list(jobs[0].headers))
+    from sfc.errors import ProducerFenced
+
+    with pytest.raises(ProducerFenced):
+        zombies[partition_of(b"twice:a", SHARDS)].commit()
+    bench.answer(jobs[0], b"1")
+    bench.answer(again[0], b"1")
+    bench.run([second], lambda: bool(bench.answers))
+    settle(bench, [second])
+    assert [a.status for a in bench.answers] == ["SUCCEEDED"]
+    assert sum(s.state.dropped_replies for s in second.shards.values()) == 1
+    second.close()
+
+
+def test_a_shard_moves_to_a_second_lane_without_losing_a_flow(bench: Bench) -> None:
+    first = bench.lane()
+    for n in range(20):
+        bench.start(f"twice:{n}", n)
+    bench.run([first], lambda: len(first.shards) == SHARDS, work=False)
+    second = bench.lane()
+    bench.run([first, second], lambda: len(bench.answers) == 20)
+    assert sorted(a.output for a in bench.answers) == list(range(20))
+    assert len(first.shards) == len(second.shards) == 1
+    first.close()
+    second.close()
+
+
+def test_a_topic_state_ends_when_its_record_is_committed(bench: Bench) -> None:
+    lane = bench.lane()
+    bench.start("tell:a", {"said": True})
+    bench.run([lane], lambda: bool(bench.answers))
+    assert bench.answers[0].output == {"said": True}
+    assert [msgspec.json.decode(r.value or b"") for r in bench.all("audit")] == [{"said": True}]
+    lane.close()
+
+
+def test_a_wait_ends_by_a_tick(bench: Bench) -> None:
+    lane = bench.lane()
+    bench.start("nap:a", 5)
+    bench.run([lane], lambda: bool(bench.answers), steps_max=1_000)
+    assert bench.answers[0].output == 5
+    lane.close()
+
+
+def test_a_held_blueprint_dispatches_nothing_until_it_is_woken(bench: Bench) -> None:
+    lane = bench.lane()
+    for n in range(SHARDS):
+        value, head = encode_command(Hold("blueprint:twice", 7, True), "registry/blueprint:twice", (7,))
+        bench.producer.send(NAMES.commands, value, b"/hold/blueprint:twice", head, n)
+    bench.producer.flush()
+    for n in range(10):
+        bench.start(f"twice:{n}", n)
+    settle(bench, [lane])
+    assert bench.jobs.take(10, 0) == []
+    assert {b for h in bench.histories() for b in h.summary.paused_by} == {"blueprint:twice"}
+    for n in range(SHARDS):
+        value, head = encode_command(Hold("blueprint:twice", 8, False), "registry/blueprint:twice", (8,))
+        bench.producer.send(NAMES.commands, value, b"/hold/blueprint:twice", head, n)
+    bench.producer.flush()
+    bench.run([lane], lambda: len(bench.answers) == 10)
+    lane.close()
