@@ -71,6 +71,10 @@ class Settings(BaseSettings):
         """librdkafka's properties by their own names: of the file, over them the environment's, over them SFC_KAFKA."""
         return {**self._kafka, **({BOOTSTRAP: self.kafka} if self.kafka else {})}
 
+    def health_port(self) -> int:
+        """Port of a role that has no gateway: the one that was asked for, else any free one."""
+        return self.port if "port" in self.model_fields_set else 0
+
     def database_url(self) -> str:
         """URL of the registry's database."""
         return self.database.get_secret_value() or f"sqlite:///{self.data / 'registry.db'}"

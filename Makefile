@@ -1,0 +1,64 @@
+# The workshop. Every target says what it does after ##; `make` lists them.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+KAFKA ?=
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VENV := .venv-uv
+# uv is taken from the package index where this machine has none: into an environment of its own, which works where the
+# system's Python is externally managed (PEP 668).
+UV = $$(uv --version >/dev/null 2>&1 && echo uv || echo $(UV_VENV)/bin/uv)
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help
+help: ## show this list
+	@echo "service-flow-conductor: make TARGET"
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/' | expand -t 14
+
+.PHONY: install
+install: $(VENV)/.installed ## make .venv with what SFC needs to run
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) -V). PYTHON=... names another" >&2; exit 1; }
+	@uv --version >/dev/null 2>&1 || test -x $(UV_VENV)/bin/uv || { echo "bringing uv"; $(PYTHON) -m venv $(UV_VENV) && $(UV_VENV)/bin/python -m pip install --quiet uv; }
+	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.PHONY: demo
+demo: install ## run the example orders, on the embedded log or on KAFKA=host:port
+	$(BIN)/sfc demo $(if $(KAFKA),--kafka $(KAFKA))
+
+.PHONY: test
+test: $(VENV)/.installed-dev ## lint, then run all tests, real Kafka among them
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/pytest
+
+.PHONY: lint
+lint: $(VENV)/.installed-dev ## ruff, mypy --strict and the import rule
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+
+.PHONY: bench
+bench: $(VENV)/.installed-dev ## measure SFC against the floor on a broker of its own
+	$(BIN)/python benchmarks/bench.py $(if $(KAFKA),--kafka $(KAFKA))
+
+.PHONY: lock
+lock: pyproject.toml ## resolve the locks anew (needs the network)
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+.PHONY: clean
+clean: ## remove environments, caches and local data
+	rm -rf $(VENV) $(UV_VENV) .sfc .bench .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,10 @@
+"""The command line: ``sfc``. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """The entry point of the script ``sfc``."""
+    from sfc.cli.app import app
+
+    app(prog_name="sfc")

@@ -1,0 +1,33 @@
+"""The commands by name. Typer reads their signatures; what they do is imported when they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import typer
+
+from sfc.cli import blueprints, dead_letters, documents, flows, overview, roles, starts, tasks, topics
+from sfc.cli.context import Group
+from sfc.cli.exits import EPILOG
+
+app = typer.Typer(
+    name="sfc",
+    cls=Group,
+    help="service-flow-conductor: routes messages between microservices by blueprints, exactly once.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: rich would double its time
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+COMMANDS: list[Callable[..., None]] = [
+    *(roles.dev, roles.demo, roles.engine, roles.trigger, roles.worker, roles.gateway, roles.monitor),
+    *(documents.deploy, starts.start, topics.publish, topics.tail, overview.stats, documents.validate, overview.settings),
+]
+for command in COMMANDS:
+    app.command()(command)
+app.add_typer(flows.app, name="flows")
+app.add_typer(blueprints.app, name="blueprints")
+app.add_typer(tasks.app, name="tasks")
+app.add_typer(dead_letters.app, name="dead-letters")

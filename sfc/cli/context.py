@@ -1,0 +1,85 @@
+"""What every command needs: options of one kind, settings, the gateway's client, and errors that end it with a clear line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from sfc.cli import exits
+
+if TYPE_CHECKING:
+    from sfc.client import Client
+    from sfc.settings import Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Kafka = Annotated[str | None, typer.Option("--kafka", metavar="HOST:PORT", help="Bootstrap servers (SFC_KAFKA).")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the history.")]
+
+
+class Group(TyperGroup):
+    """The root: an error that leaves a command becomes a line, a hint and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, BrokenPipeError) as e:
+            if isinstance(e, BrokenPipeError):
+                sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the reader has gone: nothing is left to flush to it
+                raise typer.Exit(exits.OK) from None
+            raise typer.Exit(exits.INTERRUPTED) from None
+        except Exception as e:
+            if type(e).__module__.split(".")[0] in ("typer", "click"):  # usage errors and exits are typer's own business
+                raise
+            if os.environ.get("SFC_DEBUG"):
+                traceback.print_exc()
+            print_error(e)
+            raise typer.Exit(exits.code_of(e)) from None
+
+
+def print_error(error: Exception) -> None:
+    from sfc.errors import SfcError
+
+    code = exits.code_of(error)
+    if isinstance(error, SfcError):
+        message, hint = error.message, error.hint
+    elif code == exits.NO_ANSWER:
+        from sfc.settings import load_settings
+
+        message, hint = (
+            f"the gateway at {load_settings().masked()['url']} does not answer: {error}",
+            "is `sfc dev` running? SFC_URL says where",
+        )
+    else:
+        message, hint = f"{type(error).__name__}: {error}", "SFC_DEBUG=1 shows where it comes from"
+    print(f"error: {message}", file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
+
+
+def settings(**overrides: Any) -> Settings:
+    """Settings of the environment and the command line; names that are none are warned of."""
+    from sfc.cli.output import warn
+    from sfc.settings import load_settings, unknown_names
+
+    for sentence in unknown_names(os.environ):
+        warn(sentence)
+    return load_settings(**overrides)
+
+
+def client() -> Client:
+    """A client of the gateway that SFC_URL names."""
+    from sfc.client import Client
+
+    return Client(settings().url)
+
+
+def log_as(settings: Settings) -> None:
+    """Starts logging as the settings say."""
+    from sfc import log
+
+    log.configure(settings.log_level, settings.log_format)

@@ -1,0 +1,77 @@
+"""``sfc stats`` and ``sfc settings``."""
+
+from __future__ import annotations
+
+import json
+
+from sfc.cli import context
+from sfc.cli.context import Json
+
+FLOW_STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
+
+
+def stats(as_json: Json = False) -> None:
+    """Show flows by status and version, times per state, dead letters and dropped replies."""
+    from sfc.cli import output
+    from sfc.cli.output import Column
+
+    with context.client() as gateway:
+        found = gateway.stats()
+    if as_json:
+        output.print_json(found)
+        return
+    blueprints = found.get("blueprints") or []
+    flows = [{"name": f"{b['blueprint']}@{b['version']}", "paused": b.get("paused", 0), **b["flows"]} for b in blueprints]
+    states = [{"name": f"{b['blueprint']}@{b['version']}", **state} for b in blueprints for state in b.get("states") or ()]
+    columns = [Column("blueprint", lambda r: str(r["name"]), whole=True)]
+    columns += [Column(s.lower().replace("_", " "), lambda r, s=s: str(r.get(s, 0)), "right") for s in FLOW_STATUSES]  # type: ignore[misc]
+    columns.append(Column("paused", lambda r: str(r["paused"]), "right"))
+    output.print_rows(flows, columns, as_json=False, none="no flows yet")
+    if states:
+        columns = [Column("blueprint", lambda r: str(r["name"]), whole=True), Column("state", lambda r: str(r["state"]))]
+        columns += [
+            Column(title, lambda r, title=title: str(r.get(title, 0)), "right")  # type: ignore[misc]
+            for title in ("entered", "completed", "failed", "retries")
+        ]
+        columns += [
+            Column(title, lambda r, title=title: output.duration(r.get(f"{title}_ms", 0)), "right")  # type: ignore[misc]
+            for title in ("mean", "p50", "p95")
+        ]
+        output.print_rows(states, columns, as_json=False, none="")
+    letters = found.get("dead_letters") or {}
+    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(letters.items()))
+    lines = [("dead letters", f"{sum(letters.values())}{f' ({reasons})' if reasons else ''}")]
+    if "replies_dropped" in found:
+        lines.append(("replies dropped", str(found["replies_dropped"])))
+    output.card("", lines)
+
+
+def settings(as_json: Json = False) -> None:
+    """Show every setting with its environment name; secrets are hidden."""
+    from sfc.cli import output
+    from sfc.cli.output import Column
+    from sfc.settings import KAFKA_PREFIX, Settings, env_name
+
+    shown = context.settings().masked()
+    if as_json:
+        output.print_json(shown)
+        return
+    properties = shown.pop("kafka_properties")
+    rows = [
+        {
+            "name": env_name(name),
+            "value": value if isinstance(value, str) else json.dumps(value),
+            "about": Settings.model_fields[name].description,
+        }
+        for name, value in shown.items()
+    ]
+    rows += [
+        {"name": KAFKA_PREFIX + name.upper().replace(".", "_"), "value": value, "about": f"librdkafka's {name}."}
+        for name, value in properties.items()
+    ]
+    columns = [
+        Column("name", lambda r: str(r["name"]), whole=True),
+        Column("value", lambda r: str(r["value"])),
+        Column("", lambda r: str(r["about"]), style="dim"),
+    ]
+    output.print_rows(rows, columns, as_json=False, none="")

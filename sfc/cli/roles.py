@@ -1,0 +1,107 @@
+"""The roles: each runs until it is told to stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sfc.cli import context
+from sfc.cli.context import Kafka
+
+Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Where to listen; 0: any free port (SFC_PORT).")]
+Data = Annotated[Path | None, typer.Option("--data", file_okay=False, help="Directory of what is kept (SFC_DATA).")]
+
+
+def dev(
+    memory: Annotated[bool, typer.Option("--memory", help="Keep nothing on disk.")] = False,
+    port: Port = None,
+    kafka: Kafka = None,
+    data: Data = None,
+) -> None:
+    """Run every role in one process, on the embedded log or on Kafka."""
+    settings = context.settings(port=port, kafka=kafka, data=data)
+    if memory and settings.kafka:
+        raise typer.BadParameter("--memory is for the embedded log; Kafka keeps what it is given")
+    from sfc import bootstrap
+
+    context.log_as(settings)
+    bootstrap.run_dev(settings, memory)
+
+
+def demo(
+    kafka: Kafka = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the demo's data; `sfc dev --data` shows it later.")] = False,
+) -> None:
+    """Run the example orders through the tmall-order blueprint, and check every number."""
+    import shutil
+    import tempfile
+
+    from sfc.cli import output
+
+    settings = context.settings(kafka=kafka)
+    from sfc import bootstrap
+
+    data = settings.data / "demo" if keep else Path(tempfile.mkdtemp(prefix="sfc-demo-"))
+    shutil.rmtree(data, ignore_errors=True)  # of the demo before: its numbers would count
+    try:
+        code = bootstrap.run_demo(settings.model_copy(update={"data": data}))
+    finally:
+        if not keep:
+            shutil.rmtree(data, ignore_errors=True)
+    if keep and not settings.kafka:
+        output.say(f"kept: `sfc dev --data {data}` shows it")
+    raise typer.Exit(code)
+
+
+def engine(kafka: Kafka = None, port: Port = None) -> None:
+    """Run a flow engine: it decides what each flow does next."""
+    settings = context.settings(kafka=kafka, port=port)
+    from sfc import bootstrap
+
+    context.log_as(settings)
+    bootstrap.run_engine(settings)
+
+
+def trigger(kafka: Kafka = None, port: Port = None) -> None:
+    """Run the triggers: input topics, reply topics, control messages."""
+    settings = context.settings(kafka=kafka, port=port)
+    from sfc import bootstrap
+
+    context.log_as(settings)
+    bootstrap.run_trigger(settings)
+
+
+def worker(
+    modules: Annotated[list[str] | None, typer.Argument(metavar="[MODULE]...", help="Python modules with @task functions.")] = None,
+    common: Annotated[bool, typer.Option("--common/--no-common", help="Whether to do HTTP and built-in jobs too.")] = True,
+    kafka: Kafka = None,
+    port: Port = None,
+) -> None:
+    """Run a worker: it does the jobs of the tasks in its modules, and the common ones."""
+    if not modules and not common:
+        raise typer.BadParameter("name a MODULE: with --no-common and without one there is nothing to do")
+    settings = context.settings(kafka=kafka, port=port)
+    from sfc import bootstrap
+
+    context.log_as(settings)
+    bootstrap.run_worker(settings, modules or [], common)
+
+
+def gateway(kafka: Kafka = None, port: Port = None) -> None:
+    """Run the HTTP gateway with the registry."""
+    settings = context.settings(kafka=kafka, port=port)
+    from sfc import bootstrap
+
+    context.log_as(settings)
+    bootstrap.run_gateway(settings)
+
+
+def monitor(kafka: Kafka = None, port: Port = None) -> None:
+    """Run the monitor: it indexes the history for lists and statistics."""
+    settings = context.settings(kafka=kafka, port=port)
+    from sfc import bootstrap
+
+    context.log_as(settings)
+    bootstrap.run_monitor(settings)
