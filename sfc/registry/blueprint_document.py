@@ -1,0 +1,224 @@
+"""What may stand in a blueprint beside the language: the ``Sfc`` section, and where Resources may lead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sfc import asl
+from sfc.engine.link import duration_ms
+from sfc.errors import Problem
+from sfc.registry.shapes import NAME, Checks, did_you_mean, join, shown
+
+_FIELDS = ("Name", "Group", "MessageType", "Triggers", "Input", "Retention", "Resources", "Scale")
+_TRIGGER_FIELDS = ("Id", "Topic", "FlowId", "When", "From", "Schedule", "TimeZone", "Input")
+_LATER = ("blueprint", "signal", "sfc", "grpc")
+_ROUTES = "task:NAME, topic:NAME or an http(s) URL"
+
+
+class KnownTask(NamedTuple):
+    """A task that references may name: its current version, and its documents by version (for all that must be checked)."""
+
+    current: int
+    documents: Mapping[int, dict[str, Any]]
+
+
+def name_of_blueprint(document: Mapping[str, Any]) -> str | None:
+    """``Sfc.Name``, where it is a name."""
+    section = document.get("Sfc")
+    name = section.get("Name") if isinstance(section, dict) else None
+    return name if isinstance(name, str) and NAME(name) else None
+
+
+def check_blueprint(document: dict[str, Any], tasks: Mapping[str, KnownTask]) -> list[Problem]:
+    """All that is wrong with a blueprint, in the language and in ``Sfc``; its Resources must lead to one of these tasks."""
+    checks = Checks()
+    checks.problems += asl.validate({k: v for k, v in document.items() if k != "Sfc"})
+    if any(p.code == "too-deep" for p in checks.problems):
+        return checks.problems
+    _section(checks, document.get("Sfc"))
+    mapped = _mapped(checks, document, tasks)
+    for pointer, resource in resources_of(document):
+        if resource not in mapped:
+            _route(checks, resource, pointer, tasks, mapping=False)
+    _one_open_job_by_key(checks, document, tasks)
+    return checks.problems
+
+
+def pin(document: dict[str, Any], tasks: Mapping[str, KnownTask]) -> dict[str, Any]:
+    """A copy of a checked blueprint in which each reference to a task names its version."""
+    section = document["Sfc"]
+    mapping = section.get("Resources")
+    pinned = {**document, **_pin_states(document, mapping or {}, tasks)}
+    if mapping:
+        pinned["Sfc"] = {**section, "Resources": {uri: _pinned(target, tasks) for uri, target in mapping.items()}}
+    return pinned
+
+
+def resources_of(document: Mapping[str, Any], pointer: str = "") -> Iterator[tuple[str, str]]:
+    """Pointer and text of every Task state's Resource, at any depth."""
+    for at, state in _states(document, pointer):
+        if state.get("Type") == "Task" and isinstance(state.get("Resource"), str):
+            yield join(at, "Resource"), state["Resource"]
+        for index, branch in _branches(state):
+            yield from resources_of(branch, join(join(at, "Branches"), index))
+
+
+def _states(machine: Mapping[str, Any], pointer: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    states = machine.get("States")
+    for name, state in states.items() if isinstance(states, dict) else ():
+        if isinstance(state, dict):
+            yield join(join(pointer, "States"), name), state
+
+
+def _branches(state: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    branches = state.get("Branches")
+    for index, branch in enumerate(branches) if isinstance(branches, list) else ():
+        if isinstance(branch, dict):
+            yield index, branch
+
+
+def _section(checks: Checks, value: Any) -> None:
+    if value is None:
+        checks.add("missing-field", "/Sfc", "a blueprint needs a name to be deployed.", "Add Sfc: {Name: …}.")
+        return
+    section = checks.fields(value, "/Sfc", _FIELDS, ["Name"])
+    checks.absent(section, "/Sfc", {"Input": "A schema of the input", "Scale": "Scaling of workers"})
+    for field in ("Name", "Group"):
+        if field in section:
+            checks.name(section[field], f"/Sfc/{field}")
+    message_type = section.get("MessageType")
+    if message_type == "specific":
+        checks.not_yet("/Sfc/MessageType", "MessageType specific", "Write common.")
+    elif "MessageType" in section:
+        checks.one_of(message_type, "/Sfc/MessageType", ["common", "specific"])
+    if "Triggers" in section:
+        seen: set[str] = set()
+        for index, trigger in enumerate(checks.listing(section["Triggers"], "/Sfc/Triggers")):
+            _trigger(checks, trigger, f"/Sfc/Triggers/{index}", seen)
+    if "Retention" in section:
+        retention = checks.fields(section["Retention"], "/Sfc/Retention", ["Failed", "Ids"])
+        for field in ("Failed", "Ids"):
+            if field in retention and duration_ms(retention[field]) is None:
+                checks.add("bad-duration", f"/Sfc/Retention/{field}", f"expected a duration (ISO 8601), came {shown(retention[field])}.",
+                           "Write for example P14D or PT1H.")  # fmt: skip
+
+
+def _trigger(checks: Checks, value: Any, at: str, seen: set[str]) -> None:
+    scheduled = isinstance(value, dict) and "Schedule" in value
+    trigger = checks.fields(value, at, _TRIGGER_FIELDS, ["Id"] if scheduled else ["Id", "Topic"])
+    if scheduled:
+        checks.not_yet(join(at, "Schedule"), "A schedule", "Leave the trigger out.")
+    else:
+        for field in ("TimeZone", "Input"):
+            if field in trigger:
+                checks.add("unknown-field", join(at, field), f"{field} belongs to a Schedule.", "Leave it out.")
+    if "Id" in trigger and (name := checks.name(trigger["Id"], join(at, "Id"))):
+        if name in seen:
+            checks.add("twice", join(at, "Id"), f"a trigger {name} is there already.", "Give each trigger an Id of its own.")
+        seen.add(name)
+    if "Topic" in trigger:
+        checks.topic(trigger["Topic"], join(at, "Topic"))
+    if "FlowId" in trigger:
+        checks.compiles(trigger["FlowId"], join(at, "FlowId"), asl.compile_path, "a path into the record ($.order_id)")
+    if "When" in trigger:
+        checks.compiles(trigger["When"], join(at, "When"), asl.compile_condition, "a condition ($.channel == 'tmall')")
+    if "From" in trigger and not _is_start(trigger["From"]):
+        checks.add("wrong-value", join(at, "From"), f"expected latest, earliest or a time, came {shown(trigger['From'])}.",
+                   "Write a time with its zone: 2026-01-31T08:00:00Z.")  # fmt: skip
+
+
+def _is_start(value: Any) -> bool:
+    if value in ("latest", "earliest"):
+        return True
+    try:
+        return isinstance(value, str) and "T" in value and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _mapped(checks: Checks, document: Mapping[str, Any], tasks: Mapping[str, KnownTask]) -> Mapping[str, Any]:
+    section = document.get("Sfc")
+    mapping = section.get("Resources", {}) if isinstance(section, dict) else {}
+    if not isinstance(mapping, dict):
+        checks.add("wrong-type", "/Sfc/Resources", f"expected an object from URI to Resource, came {shown(mapping)}.")
+        return {}
+    for uri, target in mapping.items():
+        pointer = join("/Sfc/Resources", uri)
+        if checks.text(target, pointer):
+            _route(checks, target, pointer, tasks, mapping=True)
+    return mapping
+
+
+def _route(checks: Checks, resource: str, pointer: str, tasks: Mapping[str, KnownTask], *, mapping: bool) -> None:
+    """Adds a problem when the URI leads nowhere."""
+    scheme, _, rest = resource.partition(":")
+    if scheme in _LATER:
+        checks.not_yet(pointer, f"A {scheme}: Resource", f"Write {_ROUTES}.")
+    elif scheme == "task":
+        _task_route(checks, rest, pointer, tasks)
+    elif scheme == "topic":
+        checks.topic(rest, pointer)
+    elif scheme in ("http", "https"):
+        checks.http_url(resource, pointer)
+    else:
+        hint = f"Write {_ROUTES}" + ("." if mapping else f', or map it: Sfc: {{Resources: {{"{resource}": "task:…"}}}}.')
+        checks.add("unknown-resource", pointer, f"nothing is known that runs {shown(resource)}.", hint)
+
+
+def _task_route(checks: Checks, rest: str, pointer: str, tasks: Mapping[str, KnownTask]) -> None:
+    name, at, version = rest.partition("@")
+    if not NAME(name):
+        checks.name(name, pointer)
+    elif name not in tasks:
+        hint = did_you_mean(name, tasks) or "Deploy the task first, or together with the blueprint."
+        checks.add("unknown-task", pointer, f"there is no task {name}.", hint)
+    elif at and not (version.isascii() and version.isdigit() and int(version) in tasks[name].documents):
+        known = ", ".join(map(str, sorted(tasks[name].documents)))
+        checks.add("unknown-version", pointer, f"task {name} has no version {shown(version)}.", f"There is: {known}.")
+
+
+def _pinned(resource: str, tasks: Mapping[str, KnownTask]) -> str:
+    name, _, version = resource.removeprefix("task:").partition("@")
+    return f"task:{name}@{int(version) if version else tasks[name].current}" if resource.startswith("task:") else resource
+
+
+def _pin_states(machine: Mapping[str, Any], mapping: Mapping[str, Any], tasks: Mapping[str, KnownTask]) -> dict[str, Any]:
+    states: dict[str, Any] = {}
+    for name, state in machine["States"].items():
+        changed = dict(state)
+        if state.get("Type") == "Task" and state["Resource"] not in mapping:
+            changed["Resource"] = _pinned(state["Resource"], tasks)
+        if "Branches" in state:
+            changed["Branches"] = [{**branch, **_pin_states(branch, mapping, tasks)} for branch in state["Branches"]]
+        states[name] = changed
+    return {"States": states}
+
+
+def _one_open_job_by_key(checks: Checks, document: Mapping[str, Any], tasks: Mapping[str, KnownTask]) -> None:
+    """Where only the key comes back, a flow may have one open job at a time on a reply topic: two branches of a Parallel could have two."""
+    section = document.get("Sfc")
+    found = section.get("Resources") if isinstance(section, dict) else None
+    mapping = found if isinstance(found, dict) else {}
+
+    def reply_topic(resource: str) -> str | None:
+        name, _, version = str(mapping.get(resource, resource)).removeprefix("task:").partition("@")
+        task = tasks.get(name)
+        number = task.current if task and not version else int(version) if version.isascii() and version.isdigit() else 0
+        kafka = task.documents.get(number, {}).get("Kafka") if task else None
+        return kafka.get("ReplyTopic") if isinstance(kafka, dict) and kafka.get("Correlate") == "Key" else None
+
+    def look(machine: Mapping[str, Any], pointer: str) -> None:
+        for at, state in _states(machine, pointer):
+            taken: dict[str, int] = {}
+            for index, branch in _branches(state):
+                place = join(join(at, "Branches"), index)
+                look(branch, place)
+                for where, resource in resources_of(branch, place):
+                    topic = reply_topic(resource)
+                    if topic and taken.setdefault(topic, index) != index:
+                        checks.add("two-by-key", where, f"two branches would await replies on {topic} at once, told apart by nothing.",
+                                   "Correlate by a header, or do one after the other.")  # fmt: skip
+
+    look(document, "")

@@ -1,0 +1,200 @@
+"""Saving documents: tasks first, then blueprints, all of them or none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sqlmodel import Session, select
+
+from sfc.errors import InvalidDocument, Problem
+from sfc.registry.blueprint_document import KnownTask, check_blueprint, name_of_blueprint, pin, resources_of
+from sfc.registry.documents import canonical, content_hash
+from sfc.registry.session import Edit
+from sfc.registry.shapes import NAME
+from sfc.registry.tables import BlueprintRow, BlueprintVersionRow, TaskRow, TaskVersionRow
+from sfc.registry.task_document import check_task
+from sfc.registry.views import Deployed, blueprint_head, blueprint_version, document_of, task_head, task_version, triggers_of, triggers_text
+from sfc.wire.definitions import TriggerRecord
+
+DOCUMENT_BYTES_MAX = 1_048_576
+"""Of canonical JSON: a definition must fit into a record (8 MiB) with room to spare, and every process keeps all of them."""
+
+
+class Given(NamedTuple):
+    """A document as it came, and its canonical JSON ('' where it has none)."""
+
+    source: str
+    document: dict[str, Any]
+    kind: str  # blueprint, task, or '' when it is neither
+    name: str | None
+    text: str
+
+
+def read(source: str, document: Any) -> tuple[Given, list[Problem]]:
+    """What a document is. Problems: it is nothing that could be deployed, or more than that."""
+    if not isinstance(document, dict):
+        return Given(source, {}, "", None, ""), [Problem("wrong-type", "", "expected an object: a blueprint or a task.")]
+    try:
+        text = canonical(document)
+    except (ValueError, TypeError, RecursionError) as e:
+        return Given(source, document, "", None, ""), [Problem("not-json", "", f"a document is JSON: {e}.")]
+    if (size := len(text.encode())) > DOCUMENT_BYTES_MAX:
+        return Given(source, document, "", None, ""), [
+            Problem("too-large", "", f"expected at most {DOCUMENT_BYTES_MAX} bytes of JSON, came {size}.")
+        ]
+    if not document.keys().isdisjoint(("StartAt", "States", "Sfc")):
+        return Given(source, document, "blueprint", name_of_blueprint(document), text), []
+    if "Name" in document:
+        name = document["Name"]
+        return Given(source, document, "task", name if isinstance(name, str) and NAME(name) else None, text), []
+    hint = "Write StartAt and States for a blueprint, Name for a task."
+    return Given(source, document, "", None, text), [Problem("unknown-kind", "", "this is neither a blueprint nor a task.", hint)]
+
+
+def check_all(session: Session, documents: list[tuple[str, dict[str, Any]]]) -> tuple[list[Given], dict[str, list[Problem]]]:
+    """Documents and, by source, their warnings. Raises InvalidDocument with every problem of all of them.
+
+    With several documents a pointer is preceded by its source and ``#``: ``orders.yaml#/States/Pay/Next``.
+    """
+    all_given: list[Given] = []
+    found: list[tuple[str, Problem]] = []
+    for source, document in documents:
+        given, problems = read(source, document)
+        all_given.append(given)
+        found += [(source, p) for p in problems]
+    named = Counter((g.kind, g.name) for g in all_given if g.name)
+    tasks = known_tasks(session, all_given)
+    for given in all_given:
+        if given.kind == "task":
+            found += [(given.source, p) for p in check_task(given.document)]
+        elif given.kind == "blueprint":
+            found += [(given.source, p) for p in check_blueprint(given.document, tasks)]
+        if given.name and named[given.kind, given.name] > 1:
+            pointer = "/Name" if given.kind == "task" else "/Sfc/Name"
+            found.append((given.source, Problem("twice", pointer, f"{given.kind} {given.name} is there twice.", "Deploy one of them.")))
+    if any(p.severity == "error" for _, p in found):
+        if len(documents) == 1:
+            raise InvalidDocument(documents[0][0], [p for _, p in found])
+        raise InvalidDocument(f"{len(documents)} documents", [p._replace(pointer=f"{source}#{p.pointer}") for source, p in found])
+    warnings: dict[str, list[Problem]] = {}
+    for source, problem in found:
+        warnings.setdefault(source, []).append(problem)
+    return all_given, warnings
+
+
+def known_tasks(session: Session, coming: list[Given]) -> dict[str, KnownTask]:
+    """Tasks by name as they will be when those that are coming are saved."""
+    documents: dict[str, dict[int, dict[str, Any]]] = {}
+    texts: dict[tuple[str, str], int] = {}
+    for row in session.exec(select(TaskVersionRow)):
+        documents.setdefault(row.name, {})[row.version] = document_of(row)
+        texts[row.name, row.document] = row.version
+    tasks = {row.name: KnownTask(row.current, documents[row.name]) for row in session.exec(select(TaskRow))}
+    for given in coming:
+        if given.kind == "task" and given.name:
+            versions = documents.get(given.name, {})
+            version = texts.get((given.name, given.text)) or max(versions, default=0) + 1
+            tasks[given.name] = KnownTask(version, {**versions, version: given.document})
+    return tasks
+
+
+def save_task(edit: Edit, given: Given, warnings: list[Problem]) -> Deployed:
+    """Points the task at the version with this content, made when there is none."""
+    name, hash_ = str(given.name), content_hash(given.text)
+    session = edit.session
+    row = session.get(TaskRow, name)
+    version = session.exec(select(TaskVersionRow).where(TaskVersionRow.name == name, TaskVersionRow.hash == hash_)).first()
+    if row is not None and version is not None and version.version == row.current:
+        return Deployed(given.source, "task", name, row.current, hash_, False, row.revision, warnings=warnings)
+    revision = edit.next_revision()
+    number = version.version if version is not None else edit.next_version(TaskVersionRow, name)
+    if row is None:
+        row = TaskRow(name=name, current=number, revision=revision, created_ms=edit.now_ms, updated_ms=edit.now_ms)
+    row.current, row.revision, row.updated_ms = number, revision, edit.now_ms
+    session.add(row)
+    session.flush()  # the head is there before what refers to it
+    if version is None:
+        version = TaskVersionRow(name=name, version=number, hash=hash_, document=given.text, created_ms=edit.now_ms)
+        session.add(version)
+        edit.publish(task_version(version), revision)
+    edit.publish(task_head(row), revision)
+    return Deployed(given.source, "task", name, number, hash_, True, revision, warnings=warnings)
+
+
+def save_blueprint(edit: Edit, given: Given, warnings: list[Problem], new_id: Callable[[], str]) -> Deployed:
+    """Points the blueprint at the version with this content, made when there is none.
+
+    A document that is the current version's, as it was given then, keeps the task versions pinned at that time.
+    """
+    name, source_hash = str(given.name), content_hash(given.text)
+    session = edit.session
+    row = session.get(BlueprintRow, name)
+    tasks = known_tasks(session, [])
+    current = None if row is None else session.get(BlueprintVersionRow, (name, row.current))
+    if row is not None and current is not None and current.source_hash == source_hash:
+        notes = _older_tasks(document_of(current), {n: t.current for n, t in tasks.items()})
+        return Deployed(given.source, "blueprint", name, row.current, current.hash, False, row.revision, notes, warnings)
+    text = canonical(pin(given.document, tasks))
+    hash_ = content_hash(text)
+    version = session.exec(select(BlueprintVersionRow).where(BlueprintVersionRow.name == name, BlueprintVersionRow.hash == hash_)).first()
+    if row is not None and version is not None and version.version == row.current:
+        return Deployed(given.source, "blueprint", name, row.current, hash_, False, row.revision, warnings=warnings)
+    revision = edit.next_revision()
+    number = version.version if version is not None else edit.next_version(BlueprintVersionRow, name)
+    if row is None:
+        row = BlueprintRow(
+            name=name, current=number, status="enabled", revision=revision, created_ms=edit.now_ms, updated_ms=edit.now_ms
+        )  # fmt: skip
+    section = given.document["Sfc"]
+    triggers = active_triggers(section.get("Triggers", []), triggers_of(row), new_id)
+    row.current, row.revision, row.updated_ms = number, revision, edit.now_ms
+    row.group, row.triggers = section.get("Group", ""), triggers_text(triggers)
+    session.add(row)
+    session.flush()
+    if version is None:
+        version = BlueprintVersionRow(
+            name=name, version=number, hash=hash_, source_hash=source_hash, document=text, created_ms=edit.now_ms
+        )  # fmt: skip
+        session.add(version)
+        edit.publish(blueprint_version(version), revision)
+    edit.publish(blueprint_head(row), revision)
+    return Deployed(given.source, "blueprint", name, number, hash_, True, revision, warnings=warnings)
+
+
+def active_triggers(documents: list[dict[str, Any]], before: list[TriggerRecord], new_id: Callable[[], str]) -> list[TriggerRecord]:
+    """The triggers of a version, after those of the one before: who stays keeps its uid, unless it is to start elsewhere."""
+    known = {t.id: t for t in before}
+    triggers = []
+    for document in documents:
+        record = TriggerRecord(
+            uid="",
+            id=document["Id"],
+            topic=document["Topic"],
+            flow_id=document.get("FlowId", ""),
+            when=document.get("When", ""),
+            start=document.get("From", "latest"),
+        )
+        old = known.get(record.id)
+        if old is None or old.start != record.start:
+            record = _with(record, new_id(), 1)
+        else:
+            same = _with(record, old.uid, old.revision)
+            record = same if same == old else _with(record, old.uid, old.revision + 1)
+        triggers.append(record)
+    return triggers
+
+
+def _with(record: TriggerRecord, uid: str, revision: int) -> TriggerRecord:
+    return TriggerRecord(uid, record.id, record.topic, record.flow_id, record.when, record.start, revision)
+
+
+def _older_tasks(document: dict[str, Any], current: dict[str, int]) -> list[str]:
+    targets = {resource for _, resource in resources_of(document)} | set(document["Sfc"].get("Resources", {}).values())
+    notes = []
+    for target in sorted(targets):
+        name, _, version = target.removeprefix("task:").partition("@")
+        if target.startswith("task:") and current[name] != int(version):
+            notes.append(f"It keeps {target} until it is edited; the current version of {name} is {current[name]}.")
+    return notes

@@ -1,0 +1,144 @@
+"""Documents from files: YAML or JSON, read the way JSON means it.
+
+YAML is read by the rules of YAML 1.2's JSON schema: only ``true`` and ``false`` are booleans (a state may be called ``No``), and a
+date stays text. What JSON can't say (another key than text, NaN, the same key twice) is refused with its file and line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sfc.errors import BadInput
+
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+class _Loader(yaml.SafeLoader):
+    """Keeps to what JSON can say."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - as the base class has it
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        self.flatten_mapping(node)
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"expected a name, found {key!r}: put it in quotes", key_node.start_mark
+                )
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is here twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep=True)
+
+
+def _implicit(tag: str, pattern: str, first: str) -> None:
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first))
+
+
+def _float(loader: _Loader, node: yaml.ScalarNode) -> float:
+    value = float(loader.construct_scalar(node))
+    if math.isinf(value):
+        raise yaml.constructor.ConstructorError(None, None, f"{node.value} is too large for a number", node.start_mark)
+    return value
+
+
+def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
+    return int(loader.construct_scalar(node))
+
+
+_implicit("null", "null|Null|NULL|~|", "nN~")
+_implicit("bool", "true|True|TRUE|false|False|FALSE", "tTfF")
+_implicit("int", "-?(?:0|[1-9][0-9]*)", "-0123456789")
+_implicit("float", r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", "-0123456789")
+_implicit("merge", "<<", "<")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^$"), [""])
+_Loader.add_constructor("tag:yaml.org,2002:float", _float)
+_Loader.add_constructor("tag:yaml.org,2002:int", _int)
+
+
+def parse_document(text: str, source: str) -> Any:
+    """The value that a YAML or JSON text stands for. ``source`` names it in errors. Raises BadInput with source and line."""
+    if source.endswith(".json"):
+        return _parse_json(text, source)
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as e:
+        mark = e.problem_mark or e.context_mark
+        where = f"{source}, line {mark.line + 1}, column {mark.column + 1}" if mark else source
+        raise BadInput(f"{where}: this is no YAML document: {e.problem or e.context}") from e
+    except (yaml.YAMLError, RecursionError) as e:
+        raise BadInput(f"{source}: this is no YAML document: {e}") from e
+
+
+def _parse_json(text: str, source: str) -> Any:
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in items:
+            if key in found:
+                raise BadInput(f"{source}: {key!r} is twice in one object")
+            found[key] = value
+        return found
+
+    def constant(name: str) -> Any:
+        raise BadInput(f"{source}: {name} is no JSON value")
+
+    try:
+        return json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
+    except json.JSONDecodeError as e:
+        raise BadInput(f"{source}, line {e.lineno}, column {e.colno}: this is no JSON document: {e.msg}") from e
+    except RecursionError as e:
+        raise BadInput(f"{source}: nested too deeply") from e
+
+
+def load_documents(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Blueprints and tasks of a file, or of a folder and all below it, as (file, document), in order of their names.
+
+    In a folder only files count that end in .yaml, .yml or .json and whose top level has States, StartAt or Name: records and
+    expected results may lie beside them. Raises BadInput for what is not there or can't be read.
+    """
+    if path.is_dir():
+        files = sorted(f for f in path.rglob("*") if f.suffix in SUFFIXES and f.is_file())
+        read = [(str(f), _read(f)) for f in files]
+        documents = [(name, d) for name, d in read if isinstance(d, dict) and not d.keys().isdisjoint(("States", "StartAt", "Name"))]
+        if not documents:
+            raise BadInput(f"{path} has no blueprint and no task: files *.yaml, *.yml, *.json with States or Name were expected")
+        return documents
+    if not path.exists():
+        raise BadInput(f"{path} is not there: a file or a folder of blueprints and tasks was expected")
+    document = _read(path)
+    if not isinstance(document, dict):
+        raise BadInput(f"{path}: a blueprint or a task is an object, this is {_kind(document)}")
+    return [(str(path), document)]
+
+
+def _read(path: Path) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as e:
+        raise BadInput(f"{path}: this is no UTF-8 text (byte {e.start})") from e
+    except OSError as e:
+        raise BadInput(f"{path} can't be read: {e.strerror}") from e
+    return parse_document(text, str(path))
+
+
+def _kind(value: Any) -> str:
+    return "empty" if value is None else "a list" if isinstance(value, list) else f"{value!r:.60}"
+
+
+def canonical(document: Any) -> str:
+    """Canonical JSON: keys sorted, no spaces, text as it is. Raises ValueError or TypeError for what JSON can't say."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def content_hash(canonical_json: str) -> str:
+    """SHA-256, hex."""
+    return hashlib.sha256(canonical_json.encode()).hexdigest()

@@ -1,0 +1,270 @@
+"""The registry: blueprints and tasks, their versions, what is paused. Every edit and what it publishes are one transaction."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, col, delete, func, select
+
+from sfc.engine.commands import Hold
+from sfc.errors import RegistryError, UnknownName
+from sfc.ports import Clock
+from sfc.registry import deploy
+from sfc.registry.database import in_memory, migrate, open_engine
+from sfc.registry.session import Edit
+from sfc.registry.shapes import did_you_mean
+from sfc.registry.tables import BlueprintRow, BlueprintVersionRow, OutboxRow, StateRow, TaskRow, TaskVersionRow
+from sfc.registry.views import (
+    BlueprintInfo,
+    Deployed,
+    Edited,
+    TaskInfo,
+    blueprint_head,
+    blueprint_info,
+    blueprint_version,
+    task_head,
+    task_info,
+    task_version,
+)
+from sfc.wire.definitions import BlueprintVersion, ClusterSettings, TaskVersion
+
+
+class OutboxItem(NamedTuple):
+    """A record that waits to be published: see tables.OutboxRow."""
+
+    id: int
+    kind: str
+    key: str
+    value: bytes
+    revision: int
+
+
+class Registry:
+    """May be shared between threads. Opening it brings the tables up to date.
+
+    ``new_id`` makes the permanent ids of triggers. Raises RegistryError when the database fails, UnknownName for what is not there.
+    """
+
+    def __init__(self, database: str | Engine, clock: Clock, *, new_id: Callable[[], str] = lambda: uuid4().hex) -> None:
+        self._engine = open_engine(database) if isinstance(database, str) else database
+        self._clock = clock
+        self._new_id = new_id
+        url = self._engine.url
+        alone = url.get_backend_name() == "sqlite" and in_memory(url.database)
+        # A database in memory is one connection: its users take turns.
+        self._turn: AbstractContextManager[Any] = threading.RLock() if alone else nullcontext()
+        migrate(self._engine)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    # Edits
+
+    def deploy(self, documents: Sequence[tuple[str, dict[str, Any]]]) -> list[Deployed]:
+        """Saves (source, document) pairs, all of them or none; answers in the same order. Raises InvalidDocument with all problems."""
+        done: dict[int, Deployed] = {}
+        with self._edit() as edit:
+            given, warnings = deploy.check_all(edit.session, list(documents))
+            for index, one in enumerate(given):
+                if one.kind == "task":
+                    done[index] = deploy.save_task(edit, one, warnings.get(one.source, []))
+            for index, one in enumerate(given):
+                if one.kind == "blueprint":
+                    done[index] = deploy.save_blueprint(edit, one, warnings.get(one.source, []), self._new_id)
+        return [done[index] for index in range(len(given))]
+
+    def pause(self, name: str, reason: str = "", by: str = "") -> Edited:
+        """Holds the blueprint's flows and triggers. One that is disabled becomes paused."""
+        return self._set_status(name, "paused", reason, by)
+
+    def resume(self, name: str, by: str = "") -> Edited:
+        """Enables a blueprint that is paused or disabled."""
+        return self._set_status(name, "enabled", "", by)
+
+    def disable(self, name: str, by: str = "") -> Edited:
+        """Lets flows finish and starts none. A hold of the blueprint is lifted."""
+        return self._set_status(name, "disabled", "", by)
+
+    def _set_status(self, name: str, status: str, reason: str, by: str) -> Edited:
+        with self._edit() as edit:
+            row = self._blueprint_row(edit.session, name)
+            if row.status == status:
+                return Edited(name, status, row.revision, False)
+            held_before, held = row.status == "paused", status == "paused"
+            row.status, row.revision, row.updated_ms = status, edit.next_revision(), edit.now_ms
+            row.hold_reason, row.hold_by = reason, by if held else ""
+            edit.session.add(row)
+            edit.publish(blueprint_head(row), row.revision)
+            if held != held_before:
+                row.hold_revision = row.revision
+                edit.publish_hold(_hold(row, by))
+            return Edited(name, status, row.revision, True)
+
+    def settings(self, shards: int) -> ClusterSettings:
+        """The cluster's settings, recorded with this number of shards when there are none yet. The recorded ones are never changed."""
+        with self._edit() as edit:
+            if not edit.state.shards:
+                edit.state.shards = shards
+                edit.publish(ClusterSettings(shards), edit.next_revision())
+            return ClusterSettings(edit.state.shards)
+
+    def raise_revision(self, to: int) -> None:
+        """Makes the next edit's revision higher than ``to``, the highest in sfc.definitions: the database may come from a backup."""
+        with self._edit() as edit:
+            edit.state.revision = max(edit.state.revision, to)
+
+    def republish(self) -> None:
+        """Publishes everything again, as it is: for a log that is new, while the registry is not."""
+        with self._edit() as edit:
+            session, revision = edit.session, edit.next_revision()
+            if edit.state.shards:
+                edit.publish(ClusterSettings(edit.state.shards), revision)
+            for version in session.exec(select(TaskVersionRow).order_by(col(TaskVersionRow.name), col(TaskVersionRow.version))).all():
+                edit.publish(task_version(version), revision)
+            for task in session.exec(select(TaskRow).order_by(col(TaskRow.name))).all():
+                edit.publish(task_head(task), revision)
+            order = (col(BlueprintVersionRow.name), col(BlueprintVersionRow.version))
+            for saved in session.exec(select(BlueprintVersionRow).order_by(*order)).all():
+                edit.publish(blueprint_version(saved), revision)
+            for row in session.exec(select(BlueprintRow).order_by(col(BlueprintRow.name))).all():
+                edit.publish(blueprint_head(row), revision)
+                if row.hold_revision:
+                    edit.publish_hold(_hold(row, row.hold_by))
+
+    # Reads
+
+    def blueprints(self) -> list[BlueprintInfo]:
+        """All, by name."""
+        with self._read() as session:
+            return [
+                blueprint_info(row, _current(session, row)) for row in session.exec(select(BlueprintRow).order_by(col(BlueprintRow.name)))
+            ]
+
+    def blueprint(self, name: str) -> BlueprintInfo:
+        with self._read() as session:
+            row = self._blueprint_row(session, name)
+            return blueprint_info(row, _current(session, row))
+
+    def versions(self, name: str) -> list[BlueprintVersion]:
+        """Of a blueprint, oldest first."""
+        with self._read() as session:
+            self._blueprint_row(session, name)
+            found = select(BlueprintVersionRow).where(BlueprintVersionRow.name == name).order_by(col(BlueprintVersionRow.version))
+            return [blueprint_version(row) for row in session.exec(found)]
+
+    def version(self, name: str, version: int) -> BlueprintVersion:
+        with self._read() as session:
+            head = self._blueprint_row(session, name)
+            row = session.get(BlueprintVersionRow, (name, version))
+            if row is None:
+                raise UnknownName(f"blueprint {name} has no version {version}: its current one is {head.current}")
+            return blueprint_version(row)
+
+    def tasks(self) -> list[TaskInfo]:
+        """All, by name."""
+        with self._read() as session:
+            return [task_info(row, _current_task(session, row)) for row in session.exec(select(TaskRow).order_by(col(TaskRow.name)))]
+
+    def task(self, name: str) -> TaskInfo:
+        with self._read() as session:
+            row = self._task_row(session, name)
+            return task_info(row, _current_task(session, row))
+
+    def task_versions(self, name: str) -> list[TaskVersion]:
+        """Of a task, oldest first."""
+        with self._read() as session:
+            self._task_row(session, name)
+            found = select(TaskVersionRow).where(TaskVersionRow.name == name).order_by(col(TaskVersionRow.version))
+            return [task_version(row) for row in session.exec(found)]
+
+    def task_version(self, name: str, version: int) -> TaskVersion:
+        with self._read() as session:
+            head = self._task_row(session, name)
+            row = session.get(TaskVersionRow, (name, version))
+            if row is None:
+                raise UnknownName(f"task {name} has no version {version}: its current one is {head.current}")
+            return task_version(row)
+
+    def revision(self) -> int:
+        """Of the last edit."""
+        with self._read() as session:
+            return _state(session).revision
+
+    # The outbox
+
+    def unpublished(self, rows_max: int = 500) -> list[OutboxItem]:
+        """What waits to be published, in order."""
+        with self._read() as session:
+            rows = session.exec(select(OutboxRow).order_by(col(OutboxRow.id)).limit(rows_max))
+            return [OutboxItem(row.id or 0, row.kind, row.key, row.value, row.revision) for row in rows]
+
+    def mark_published(self, last_id: int, definitions_end: int) -> None:
+        """The log has acknowledged all rows up to ``last_id``; sfc.definitions then ended at or behind them, at ``definitions_end``."""
+        with self._edit() as edit:
+            edit.session.exec(delete(OutboxRow).where(col(OutboxRow.id) <= last_id))
+            edit.state.definitions_end = definitions_end
+
+    def published(self, revision: int) -> bool:
+        """Whether everything up to this revision is on the log."""
+        with self._read() as session:
+            first = session.exec(select(func.min(col(OutboxRow.revision)))).one()
+            return revision <= _state(session).revision and (first is None or revision < first)
+
+    def definitions_end(self) -> int:
+        """An offset of sfc.definitions behind everything that is published: who has read up to it knows all of that."""
+        with self._read() as session:
+            return _state(session).definitions_end
+
+    # Inside
+
+    @contextmanager
+    def _edit(self) -> Iterator[Edit]:
+        with self._turn, self._failures(), Session(self._engine, expire_on_commit=False) as session:
+            yield Edit(session, self._clock.now_ms())
+            session.commit()
+
+    @contextmanager
+    def _read(self) -> Iterator[Session]:
+        with self._turn, self._failures(), Session(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as e:
+            raise RegistryError(f"the registry's database {self._engine.url.render_as_string()} failed: {e}") from e
+
+    def _blueprint_row(self, session: Session, name: str) -> BlueprintRow:
+        row = session.get(BlueprintRow, name)
+        if row is None:
+            raise UnknownName(f"there is no blueprint {name}", hint=did_you_mean(name, session.exec(select(BlueprintRow.name))))
+        return row
+
+    def _task_row(self, session: Session, name: str) -> TaskRow:
+        row = session.get(TaskRow, name)
+        if row is None:
+            raise UnknownName(f"there is no task {name}", hint=did_you_mean(name, session.exec(select(TaskRow.name))))
+        return row
+
+
+def _hold(row: BlueprintRow, by: str) -> Hold:
+    return Hold(f"blueprint:{row.name}", row.hold_revision, row.status == "paused", freeze=True, reason=row.hold_reason, by=by)
+
+
+def _state(session: Session) -> StateRow:
+    return session.exec(select(StateRow)).one()
+
+
+def _current(session: Session, row: BlueprintRow) -> BlueprintVersionRow:
+    return session.get_one(BlueprintVersionRow, (row.name, row.current))
+
+
+def _current_task(session: Session, row: TaskRow) -> TaskVersionRow:
+    return session.get_one(TaskVersionRow, (row.name, row.current))
