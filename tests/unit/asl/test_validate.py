@@ -1,0 +1,236 @@
+"""A definition with problems: all of them at once, each with its code and JSON pointer."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sfc.asl import InvalidBlueprint, compile_machine, retriers, validate
+from sfc.errors import Problem
+
+END = {"Type": "Pass", "End": True}
+
+
+def machine(**states: Any) -> dict[str, Any]:
+    return {"StartAt": next(iter(states)), "States": states}
+
+
+def task(**fields: Any) -> dict[str, Any]:
+    return machine(A={"Type": "Task", "Resource": "task:a", "End": True, **fields})
+
+
+def rule(**fields: Any) -> dict[str, Any]:
+    return machine(A={"Type": "Choice", "Choices": [{"Next": "B", **fields}]}, B=END)
+
+
+def branched(*branches: Any, **fields: Any) -> dict[str, Any]:
+    return machine(A={"Type": "Parallel", "Branches": list(branches), "End": True, **fields})
+
+
+def catching(**fields: Any) -> dict[str, Any]:
+    return task(Catch=[{"ErrorEquals": ["States.ALL"], "Next": "A", **fields}])
+
+
+CASES: list[tuple[str, Any, str, str]] = [
+    ("no object", [], "wrong-type", ""),
+    ("null", None, "wrong-type", ""),
+    ("no StartAt", {"States": {"A": END}}, "missing-field", ""),
+    ("no States", {"StartAt": "A"}, "missing-field", ""),
+    ("empty States", {"StartAt": "A", "States": {}}, "wrong-type", "/States"),
+    ("StartAt to nowhere", {"StartAt": "B", "States": {"A": END}}, "unknown-state", "/StartAt"),
+    ("unknown field of the machine", {**machine(A=END), "Startat": "A"}, "unknown-field", "/Startat"),
+    ("wrong version", {**machine(A=END), "Version": "2.0"}, "bad-value", "/Version"),
+    ("JSONata machine", {**machine(A=END), "QueryLanguage": "JSONata"}, "not-yet", "/QueryLanguage"),
+    ("unknown language", {**machine(A=END), "QueryLanguage": "SQL"}, "bad-value", "/QueryLanguage"),
+    ("timeout of 0", {**machine(A=END), "TimeoutSeconds": 0}, "out-of-range", "/TimeoutSeconds"),
+    ("timeout that is a truth", {**machine(A=END), "TimeoutSeconds": True}, "wrong-type", "/TimeoutSeconds"),
+    ("state that is no object", machine(A=1), "wrong-type", "/States/A"),
+    ("no Type", machine(A={"End": True}), "missing-field", "/States/A"),
+    ("unknown type", machine(A={"Type": "Taks", "End": True}), "unknown-type", "/States/A/Type"),
+    ("type that is a list", machine(A={"Type": ["Task"], "End": True}), "unknown-type", "/States/A/Type"),
+    ("long name", machine(**{"x" * 81: END}), "bad-name", "/States/" + "x" * 81),
+    ("pointer escapes", machine(**{"a/b~c": {**END, "X": 1}}), "unknown-field", "/States/a~1b~0c/X"),
+    ("Next to nowhere", machine(Pay={"Type": "Pass", "Next": "Snd"}, Send=END), "unknown-state", "/States/Pay/Next"),
+    ("Next of a wrong type", machine(A={"Type": "Pass", "Next": 1}, B=END), "wrong-type", "/States/A/Next"),
+    ("Next and End", machine(A={"Type": "Pass", "Next": "B", "End": True}, B=END), "mutually-exclusive", "/States/A"),
+    ("neither Next nor End", machine(A={"Type": "Pass"}), "missing-transition", "/States/A"),
+    ("End that is no truth", machine(A={"Type": "Pass", "End": "yes"}), "wrong-type", "/States/A/End"),
+    ("a ring", machine(A={"Type": "Pass", "Next": "B"}, B={"Type": "Pass", "Next": "A"}), "no-terminal-state", "/States"),
+    ("Comment that is no text", machine(A={**END, "Comment": 1}), "wrong-type", "/States/A/Comment"),
+    ("Retry on a Pass", machine(A={**END, "Retry": []}), "unknown-field", "/States/A/Retry"),
+    ("ResultPath on a Succeed", machine(A={"Type": "Succeed", "ResultPath": "$.a"}), "unknown-field", "/States/A/ResultPath"),
+    ("Map", machine(A={"Type": "Map", "End": True}), "not-yet", "/States/A/Type"),
+    ("Assign", machine(A={**END, "Assign": {}}), "not-yet", "/States/A/Assign"),
+    ("Output", machine(A={**END, "Output": 1}), "not-yet", "/States/A/Output"),
+    ("Credentials", task(Credentials={}), "not-yet", "/States/A/Credentials"),
+    ("Arguments", task(Arguments={}), "not-yet", "/States/A/Arguments"),
+    ("Detached", branched(machine(B=END), Detached=True), "not-yet", "/States/A/Detached"),
+    ("Join", branched(machine(B=END), Join="any"), "not-yet", "/States/A/Join"),
+    ("JSONata state", machine(A={**END, "QueryLanguage": "JSONata"}), "not-yet", "/States/A/QueryLanguage"),
+    ("variable", machine(A={**END, "InputPath": "$total"}), "not-yet", "/States/A/InputPath"),
+    ("UUID", machine(A={**END, "Parameters": {"a.$": "States.UUID()"}}), "not-yet", "/States/A/Parameters/a.$"),
+    ("no Resource", machine(A={"Type": "Task", "End": True}), "missing-field", "/States/A"),
+    ("empty Resource", task(Resource=" "), "wrong-type", "/States/A/Resource"),
+    ("Resource that is no text", task(Resource={}), "wrong-type", "/States/A/Resource"),
+    ("both timeouts", task(TimeoutSeconds=1, TimeoutSecondsPath="$.t"), "mutually-exclusive", "/States/A"),
+    ("both heartbeats", task(HeartbeatSeconds=1, HeartbeatSecondsPath="$.t"), "mutually-exclusive", "/States/A"),
+    ("heartbeat not below timeout", task(TimeoutSeconds=5, HeartbeatSeconds=5), "out-of-range", "/States/A/HeartbeatSeconds"),
+    ("indefinite timeout", task(TimeoutSecondsPath="$..t"), "bad-path", "/States/A/TimeoutSecondsPath"),
+    ("bad InputPath", task(InputPath="bug$.a"), "bad-path", "/States/A/InputPath"),
+    ("InputPath that is a number", task(InputPath=1), "wrong-type", "/States/A/InputPath"),
+    ("ResultPath with a wildcard", task(ResultPath="$.a[*]"), "bad-path", "/States/A/ResultPath"),
+    ("ResultPath into the context", task(ResultPath="$$.a"), "bad-path", "/States/A/ResultPath"),
+    ("ResultPath that is a number", task(ResultPath=1), "wrong-type", "/States/A/ResultPath"),
+    ("template without path", task(Parameters={"a": [{"b.$": "ipsum"}]}), "bad-path", "/States/A/Parameters/a/0/b.$"),
+    ("template with a number", task(ResultSelector={"b.$": 1}), "wrong-type", "/States/A/ResultSelector/b.$"),
+    ("field twice in a template", task(Parameters={"a": 1, "a.$": "$"}), "duplicate-field", "/States/A/Parameters/a.$"),
+    ("Retry that is no list", task(Retry={}), "wrong-type", "/States/A/Retry"),
+    ("retrier that is no object", task(Retry=[1]), "wrong-type", "/States/A/Retry/0"),
+    ("no ErrorEquals", task(Retry=[{}]), "missing-field", "/States/A/Retry/0"),
+    ("empty ErrorEquals", task(Retry=[{"ErrorEquals": []}]), "wrong-type", "/States/A/Retry/0/ErrorEquals"),
+    ("ErrorEquals with a truth", task(Retry=[{"ErrorEquals": [True]}]), "wrong-type", "/States/A/Retry/0/ErrorEquals/0"),
+    ("ALL in company", task(Retry=[{"ErrorEquals": ["E", "States.ALL"]}]), "states-all-alone", "/States/A/Retry/0/ErrorEquals"),
+    (
+        "ALL not last",
+        task(Retry=[{"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["E"]}]),
+        "states-all-last",
+        "/States/A/Retry/0/ErrorEquals",
+    ),
+    ("interval of 0", task(Retry=[{"ErrorEquals": ["E"], "IntervalSeconds": 0}]), "out-of-range", "/States/A/Retry/0/IntervalSeconds"),
+    ("attempts below 0", task(Retry=[{"ErrorEquals": ["E"], "MaxAttempts": -1}]), "out-of-range", "/States/A/Retry/0/MaxAttempts"),
+    ("rate below 1", task(Retry=[{"ErrorEquals": ["E"], "BackoffRate": 0.5}]), "out-of-range", "/States/A/Retry/0/BackoffRate"),
+    ("rate that is a text", task(Retry=[{"ErrorEquals": ["E"], "BackoffRate": "2"}]), "wrong-type", "/States/A/Retry/0/BackoffRate"),
+    ("short MaxDelay", task(Retry=[{"ErrorEquals": ["E"], "MaxDelaySeconds": 1}]), "out-of-range", "/States/A/Retry/0/MaxDelaySeconds"),
+    ("jitter", task(Retry=[{"ErrorEquals": ["E"], "JitterStrategy": "SOME"}]), "bad-value", "/States/A/Retry/0/JitterStrategy"),
+    ("field of a retrier", task(Retry=[{"ErrorEquals": ["E"], "Interval": 1}]), "unknown-field", "/States/A/Retry/0/Interval"),
+    ("catcher to nowhere", catching(Next="Z"), "unknown-state", "/States/A/Catch/0/Next"),
+    ("catcher without Next", task(Catch=[{"ErrorEquals": ["E"]}]), "missing-field", "/States/A/Catch/0"),
+    ("catcher's ResultPath", catching(ResultPath="$..a"), "bad-path", "/States/A/Catch/0/ResultPath"),
+    ("catcher's Assign", catching(Assign={"a": 1}), "not-yet", "/States/A/Catch/0/Assign"),
+    ("Catch that is no list", task(Catch="A"), "wrong-type", "/States/A/Catch"),
+    ("no Choices", machine(A={"Type": "Choice"}, B=END), "missing-field", "/States/A"),
+    ("empty Choices", machine(A={"Type": "Choice", "Choices": []}, B=END), "wrong-type", "/States/A/Choices"),
+    ("Default to nowhere", machine(A={"Type": "Choice", "Choices": [], "Default": "Z"}, B=END), "unknown-state", "/States/A/Default"),
+    ("End on a Choice", machine(A={"Type": "Choice", "Choices": [], "End": True}, B=END), "unknown-field", "/States/A/End"),
+    ("rule without operator", rule(Variable="$.a"), "bad-rule", "/States/A/Choices/0"),
+    ("two operators", rule(Variable="$.a", IsNull=True, IsPresent=True), "bad-rule", "/States/A/Choices/0"),
+    ("misspelt operator", rule(Variable="$.a", NumericEqual=1), "unknown-field", "/States/A/Choices/0/NumericEqual"),
+    ("no Variable", rule(IsNull=True), "missing-field", "/States/A/Choices/0"),
+    ("indefinite Variable", rule(Variable="$.a[*]", IsNull=True), "bad-path", "/States/A/Choices/0/Variable"),
+    ("function as Variable", rule(Variable="States.Array()", IsNull=True), "bad-path", "/States/A/Choices/0/Variable"),
+    ("text for a number", rule(Variable="$.a", NumericEquals="1"), "wrong-type", "/States/A/Choices/0/NumericEquals"),
+    ("truth for a number", rule(Variable="$.a", NumericEquals=True), "wrong-type", "/States/A/Choices/0/NumericEquals"),
+    ("number for a truth", rule(Variable="$.a", IsPresent=1), "wrong-type", "/States/A/Choices/0/IsPresent"),
+    ("bad timestamp", rule(Variable="$.a", TimestampEquals="noon"), "bad-timestamp", "/States/A/Choices/0/TimestampEquals"),
+    ("bad path operand", rule(Variable="$.a", StringEqualsPath="b"), "bad-path", "/States/A/Choices/0/StringEqualsPath"),
+    ("empty And", rule(And=[]), "wrong-type", "/States/A/Choices/0/And"),
+    ("inner Next", rule(Not={"Variable": "$.a", "IsNull": True, "Next": "B"}), "unknown-field", "/States/A/Choices/0/Not/Next"),
+    ("JSONata condition", rule(Condition="{% true %}"), "not-yet", "/States/A/Choices/0/Condition"),
+    ("two waits", machine(A={"Type": "Wait", "Seconds": 1, "SecondsPath": "$.s", "End": True}), "mutually-exclusive", "/States/A"),
+    ("no wait", machine(A={"Type": "Wait", "End": True}), "missing-field", "/States/A"),
+    ("wait below 0", machine(A={"Type": "Wait", "Seconds": -1, "End": True}), "out-of-range", "/States/A/Seconds"),
+    ("no zone", machine(A={"Type": "Wait", "Timestamp": "2026-01-01T00:00:00", "End": True}), "bad-timestamp", "/States/A/Timestamp"),
+    ("both causes", machine(A={"Type": "Fail", "Cause": "c", "CausePath": "$.c"}), "mutually-exclusive", "/States/A"),
+    ("Error that is a number", machine(A={"Type": "Fail", "Error": 1}), "wrong-type", "/States/A/Error"),
+    ("no Branches", machine(A={"Type": "Parallel", "End": True}), "missing-field", "/States/A"),
+    ("empty Branches", branched(), "wrong-type", "/States/A/Branches"),
+    ("branch that is no object", branched(1), "wrong-type", "/States/A/Branches/0"),
+    ("unknown field of a branch", branched({**machine(B=END), "Sfc": {}}), "unknown-field", "/States/A/Branches/0/Sfc"),
+    ("out of a branch", branched(machine(B={"Type": "Pass", "Next": "A"})), "crosses-branches", "/States/A/Branches/0/States/B/Next"),
+    ("a name twice", branched(machine(A=END)), "duplicate-state", "/States/A/Branches/0/States/A"),
+    ("bad escape", task(Parameters={"a.$": r"States.Format('\n')"}), "bad-path", "/States/A/Parameters/a.$"),
+    ("unknown function", task(Parameters={"a.$": "States.Add(1)"}), "bad-path", "/States/A/Parameters/a.$"),
+    ("too few arguments", task(Parameters={"a.$": "States.MathAdd(1)"}), "bad-path", "/States/A/Parameters/a.$"),
+    ("text for a number in a call", task(Parameters={"a.$": "States.MathAdd(1,'-1')"}), "bad-path", "/States/A/Parameters/a.$"),
+]
+
+
+@pytest.mark.parametrize(("document", "code", "pointer"), [pytest.param(*case[1:], id=case[0]) for case in CASES])
+def test_a_problem_is_found_where_it_is(document: Any, code: str, pointer: str) -> None:
+    errors = [problem for problem in validate(document) if problem.severity == "error"]
+    assert (code, pointer) in [(problem.code, problem.pointer) for problem in errors]
+    for problem in errors:
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", problem.code)
+        assert ("not yet" in problem.message) == (problem.code == "not-yet")
+        assert problem.code == "not-yet" or problem.message.startswith("expected ")
+
+
+def test_all_problems_come_at_once() -> None:
+    document = task(TimeoutSeconds="soon", Retry=[{"ErrorEquals": []}], Colour="red")
+    with pytest.raises(InvalidBlueprint) as raised:
+        compile_machine(document)
+    assert {problem.pointer for problem in raised.value.problems} == {
+        "/States/A/TimeoutSeconds",
+        "/States/A/Retry/0/ErrorEquals",
+        "/States/A/Colour",
+    }
+    assert all(pointer in str(raised.value) for pointer in ("/States/A/TimeoutSeconds", "/States/A/Colour"))
+
+
+@pytest.mark.parametrize(
+    ("document", "hint"),
+    [
+        (machine(Pay={"Type": "Pass", "Next": "Snd"}, Send=END), "'Send'"),
+        (machine(A={"Type": "task", "End": True}), "'Task'"),
+        (task(TimeoutSecond=1), "'TimeoutSeconds'"),
+        (rule(Variable="$.a", NumericEqual=1), "'NumericEquals'"),
+        (machine(A={**END, "Retry": []}), "Task, Parallel"),
+    ],
+)
+def test_a_slip_is_answered_with_the_right_word(document: Any, hint: str) -> None:
+    assert any(hint in problem.hint for problem in validate(document))
+
+
+def test_unreachable_states_and_unknown_error_names_are_warnings_only() -> None:
+    document = machine(A={"Type": "Task", "Resource": "task:a", "End": True, "Retry": [{"ErrorEquals": ["States.Timout"]}]}, B=END)
+    assert [(p.code, p.severity) for p in validate(document)] == [("unknown-error", "warning"), ("unreachable-state", "warning")]
+    assert set(compile_machine(document).states) == {"A", "B"}
+
+
+def test_the_extension_member_is_left_to_others_and_sound_documents_have_no_problems() -> None:
+    document = {**machine(A=END), "Sfc": {"anything": 1}, "Version": "1.0", "Comment": "c"}
+    assert validate(document) == []
+
+
+def test_states_named_by_a_catcher_or_a_rule_are_reached() -> None:
+    assert validate({"StartAt": "A", "States": {**catching(Next="B")["States"], "B": END}}) == []
+    assert validate(rule(Variable="$.a", IsNull=True)) == []
+
+
+@pytest.mark.parametrize("nest", [lambda inner: {"Not": inner}, lambda inner: [inner]])
+def test_a_bottomless_document_is_refused(nest: Any) -> None:
+    deep: Any = {}
+    for _ in range(5000):
+        deep = nest(deep)
+    assert [problem.code for problem in validate(machine(A={**END, "Parameters": deep}))] == ["too-deep"]
+
+
+WORDS = st.sampled_from(
+    ["StartAt", "States", "Type", "Next", "End", "Task", "Choice", "Parallel", "Pass", "Wait", "Fail", "Map", "Choices", "Branches", "Retry"]
+    + ["Catch", "ErrorEquals", "And", "Not", "Variable", "IsNull", "$.a", "$$", "$..[?(", "States.Format('{}', $)", "Seconds", "A", "x.$"]
+    + ["Parameters", "ResultPath", "Timestamp", "TimeoutSeconds", "ErrorPath", "Default", "QueryLanguage", "JSONata"]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | WORDS | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=5),
+    max_leaves=30,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(JSON, st.sampled_from(["Task", "Choice", "Parallel", "Pass", "Wait", "Succeed", "Fail", "Map"]))
+def test_any_json_is_judged_without_an_exception(value: Any, kind: str) -> None:
+    state = {"Type": kind, **(value if isinstance(value, dict) else {})}
+    for document in (value, {"StartAt": "A", "States": value}, {"StartAt": "A", "States": {"A": state}}):
+        assert all(isinstance(problem, Problem) for problem in validate(document))
+
+
+def test_retriers_stand_by_themselves() -> None:
+    first, second = retriers([{"ErrorEquals": ["Busy"], "MaxAttempts": 0}, {"ErrorEquals": ["States.ALL"]}])
+    assert (first.matches("Busy"), first.max_attempts, second.matches("Other")) == (True, 0, True)
+    with pytest.raises(InvalidBlueprint, match="/0/MaxAttempts"):
+        retriers([{"ErrorEquals": ["Busy"], "MaxAttempts": -1}])
