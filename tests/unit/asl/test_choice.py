@@ -20,7 +20,13 @@ def choose(rule: dict[str, Any], value: Any, default: str | None = "No") -> str 
 
 NOON, LATER, SAME = "2026-01-01T12:00:00Z", "2026-01-01T12:00:00.000000001Z", "2026-01-01T13:00:00+01:00"
 ORDERED = {"String": ("a", "b"), "Numeric": (1, 1.5), "Timestamp": (NOON, LATER)}
-OUTCOMES = {"Equals": (0, 1, 0), "LessThan": (1, 0, 0), "GreaterThan": (0, 0, 1), "LessThanEquals": (1, 1, 0), "GreaterThanEquals": (0, 1, 1)}
+OUTCOMES = {
+    "Equals": (0, 1, 0),
+    "LessThan": (1, 0, 0),
+    "GreaterThan": (0, 0, 1),
+    "LessThanEquals": (1, 1, 0),
+    "GreaterThanEquals": (0, 1, 1),
+}
 
 
 def test_there_are_39_operators() -> None:

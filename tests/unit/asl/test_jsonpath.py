@@ -97,8 +97,27 @@ def test_an_indefinite_path_finds_a_list(path: str, found: Any) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["", "a", "$.", "$..", "$.a.", "$a", "$.a b", "$.a[", "$.a[]", "$.a[x]", "$.a['x'", "$.f()", "$.a[::0]", "$.a[?(@.b ==)]", "$.a[?@.b]"]
-    + ["$.a[?(1)]", "$.a[?(@.b =~ /(/)]", "$.a[?(" + "(" * 60 + "@.b" + ")" * 60 + ")]", "$.[0]"],
+    [
+        "",
+        "a",
+        "$.",
+        "$..",
+        "$.a.",
+        "$a",
+        "$.a b",
+        "$.a[",
+        "$.a[]",
+        "$.a[x]",
+        "$.a['x'",
+        "$.f()",
+        "$.a[::0]",
+        "$.a[?(@.b ==)]",
+        "$.a[?@.b]",
+        "$.a[?(1)]",
+        "$.a[?(@.b =~ /(/)]",
+        "$.a[?(" + "(" * 60 + "@.b" + ")" * 60 + ")]",
+        "$.[0]",
+    ],
 )
 def test_a_bad_path_is_refused(path: str) -> None:
     with pytest.raises(PathError, match=r"expected|not yet"):
@@ -169,7 +188,9 @@ def test_a_condition_chooses_records(condition: str, holds: bool) -> None:
     assert compile_condition(condition)(value) is holds
 
 
-@pytest.mark.parametrize("condition", ["", "  ", "$.a =", "$.a = 1", "$.a == ", "$.a == 'x", "'x'", "$.a == 1 $.b", "($.a == 1", "$.a == b", "$.a == 1 and"])
+@pytest.mark.parametrize(
+    "condition", ["", "  ", "$.a =", "$.a = 1", "$.a == ", "$.a == 'x", "'x'", "$.a == 1 $.b", "($.a == 1", "$.a == b", "$.a == 1 and"]
+)
 def test_a_bad_condition_says_what_was_expected(condition: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         compile_condition(condition)

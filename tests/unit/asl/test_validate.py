@@ -210,9 +210,44 @@ def test_a_bottomless_document_is_refused(nest: Any) -> None:
 
 
 WORDS = st.sampled_from(
-    ["StartAt", "States", "Type", "Next", "End", "Task", "Choice", "Parallel", "Pass", "Wait", "Fail", "Map", "Choices", "Branches", "Retry"]
-    + ["Catch", "ErrorEquals", "And", "Not", "Variable", "IsNull", "$.a", "$$", "$..[?(", "States.Format('{}', $)", "Seconds", "A", "x.$"]
-    + ["Parameters", "ResultPath", "Timestamp", "TimeoutSeconds", "ErrorPath", "Default", "QueryLanguage", "JSONata"]
+    [
+        "StartAt",
+        "States",
+        "Type",
+        "Next",
+        "End",
+        "Task",
+        "Choice",
+        "Parallel",
+        "Pass",
+        "Wait",
+        "Fail",
+        "Map",
+        "Choices",
+        "Branches",
+        "Retry",
+        "Catch",
+        "ErrorEquals",
+        "And",
+        "Not",
+        "Variable",
+        "IsNull",
+        "$.a",
+        "$$",
+        "$..[?(",
+        "States.Format('{}', $)",
+        "Seconds",
+        "A",
+        "x.$",
+        "Parameters",
+        "ResultPath",
+        "Timestamp",
+        "TimeoutSeconds",
+        "ErrorPath",
+        "Default",
+        "QueryLanguage",
+        "JSONata",
+    ]
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | WORDS | st.text(max_size=5),
