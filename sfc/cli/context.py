@@ -72,7 +72,7 @@ def settings(**overrides: Any) -> Settings:
 
 
 def client() -> Client:
-    """A client of the gateway that SFC_URL names."""
+    """A client of the gateway that SFC_URL names; a context manager."""
     from sfc.client import Client
 
     return Client(settings().url)

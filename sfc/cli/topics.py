@@ -50,7 +50,7 @@ def publish(
         def advance(count: int) -> None:
             progress.advance(bar, count)
 
-        sent = _publish_to_kafka(settings, topic, records(), advance) if settings.kafka else _publish(settings, topic, records(), advance)
+        sent = _publish_to_kafka(settings, topic, records(), advance) if settings.kafka else _publish(topic, records(), advance)
     if as_json:
         output.print_json({"topic": topic, "sent": sent, "without_key": keyless})
     else:
@@ -151,12 +151,10 @@ def _check_topic(log: Log, topic: str) -> int:
     return topics[topic]
 
 
-def _publish(settings: Settings, topic: str, records: Iterator[Line], advance: Callable[[int], None]) -> int:
-    from sfc.client import Client
-
+def _publish(topic: str, records: Iterator[Line], advance: Callable[[int], None]) -> int:
     sent = 0
     batch: list[Line] = []
-    with Client(settings.url) as gateway:
+    with context.client() as gateway:
         for record in records:
             batch.append(record)
             if len(batch) == BATCH_RECORDS:
@@ -180,7 +178,7 @@ def tail(
 ) -> None:
     """Print the records of a topic as they come, until Ctrl-C."""
     settings = context.settings(kafka=kafka)
-    source = _tail_of_kafka(settings, topic, from_beginning) if settings.kafka else _tail(settings, topic, from_beginning)
+    source = _tail_of_kafka(settings, topic, from_beginning) if settings.kafka else _tail(topic, from_beginning)
     for shown, record in enumerate(source, 1):
         _print_record(record, as_json)
         if shown == limit:
@@ -222,10 +220,8 @@ def _tail_of_kafka(settings: Settings, topic: str, from_beginning: bool) -> Iter
         log.close()
 
 
-def _tail(settings: Settings, topic: str, from_beginning: bool) -> Iterator[dict[str, Any]]:
-    from sfc.client import Client
-
-    with Client(settings.url) as gateway:
+def _tail(topic: str, from_beginning: bool) -> Iterator[dict[str, Any]]:
+    with context.client() as gateway:
         yield from gateway.tail(topic, from_beginning=from_beginning)
 
 

@@ -1,0 +1,377 @@
+"""The commands over a recording gateway: what they ask, what they print, how they end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from sfc.cli import context
+from sfc.cli.app import app
+from sfc.errors import InvalidDocument, LogUnavailable, NotPossible, Problem, UnknownName
+
+FLOW = {
+    "flow": "tmall-order:o-1",
+    "run": 5,
+    "blueprint": "tmall-order",
+    "version": 2,
+    "status": "RUNNING",
+    "seq": 9,
+    "started_ms": 1_700_000_000_000,
+    "updated_ms": 1_700_000_001_000,
+    "states": ["Split"],
+    "paused_by": ["own"],
+    "origin": {"kind": "topic", "trigger": "orders", "topic": "order_created", "partition": 0, "offset": 7},
+}
+RAISED = UnknownName("there is no flow x")
+
+
+class Gateway:
+    """Notes each call; answers with what it was given, or raises it."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+
+    def __enter__(self) -> Gateway:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.calls.append(("close", (), {}))
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self.answers:
+            raise AttributeError(name)
+
+        def call(*args: Any, **named: Any) -> Any:
+            self.calls.append((name, args, named))
+            answer = self.answers[name]
+            if isinstance(answer, BaseException):
+                raise answer
+            return answer
+
+        return call
+
+
+class Result:
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json_lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("SFC_"):
+            monkeypatch.delenv(name)
+    from sfc.cli import output
+
+    output._stream.cache_clear()
+    yield
+    output._stream.cache_clear()
+
+
+def run(*words: str, gateway: Gateway | None = None, stdin: str | bytes | None = None) -> Result:
+    with pytest.MonkeyPatch.context() as patch:
+        if gateway is not None:
+            patch.setattr(context, "client", lambda: gateway)
+        result = CliRunner().invoke(app, list(words), input=stdin)
+    return Result(result.exit_code, result.stdout, result.stderr)
+
+
+def test_flows_list_passes_its_filters_and_shows_a_table() -> None:
+    gateway = Gateway(flows={"flows": [FLOW], "next_cursor": "c"})
+    words = ("--status", "running", "--blueprint", "tmall-order", "--version", "2", "--state", "Split", "--limit", "1")
+    result = run("flows", "list", *words, gateway=gateway)
+    assert result.code == 0
+    assert gateway.calls[0] == (
+        "flows",
+        (),
+        {"status": "RUNNING", "blueprint": "tmall-order", "version": 2, "state": "Split", "limit": 1},
+    )
+    assert gateway.calls[-1][0] == "close"
+    assert "tmall-order:o-1" in result.out
+    assert "RUNNING, paused by own" in result.out
+    assert "\x1b[" not in result.out
+    assert "there are more" in result.err
+
+
+def test_lists_as_json_are_json_lines() -> None:
+    result = run("flows", "list", "--json", gateway=Gateway(flows={"flows": [FLOW, FLOW], "next_cursor": ""}))
+    assert result.json_lines == [FLOW, FLOW]
+
+
+def test_an_empty_list_says_so_on_stderr_and_as_json_prints_nothing() -> None:
+    nothing = {"flows": [], "next_cursor": ""}
+    assert run("flows", "list", gateway=Gateway(flows=nothing)).err == "no such flows\n"
+    assert run("flows", "list", "--json", gateway=Gateway(flows=nothing)).out == ""
+
+
+def test_flows_show_is_a_card_and_as_json_the_document() -> None:
+    result = run("flows", "show", "tmall-order:o-1", gateway=Gateway(flow=FLOW))
+    assert "tmall-order@2" in result.out
+    assert "topic orders order_created-0@7" in result.out
+    assert run("flows", "show", "x", "--json", gateway=Gateway(flow=FLOW)).json_lines == [FLOW]
+
+
+def test_flows_history_is_a_table_of_events() -> None:
+    events = [
+        {"seq": 1, "offset": 7, "at_ms": 1_700_000_000_000, "name": "ExecutionStarted", "type": "ExecutionStarted", "input": {"a": 1}},
+        {"seq": 2, "offset": 7, "at_ms": 1_700_000_000_000, "name": "TaskStateEntered", "kind": "Task", "branch": 0, "state": "Split"},
+    ]
+    result = run("flows", "history", "x", gateway=Gateway(history=events))
+    assert "TaskStateEntered" in result.out
+    assert 'input={"a": 1}' in result.out
+    assert "Split" in result.out
+
+
+@pytest.mark.parametrize(
+    ("words", "call"),
+    [
+        (("pause", "f", "--reason", "look"), ("pause", ("f",), {"reason": "look"})),
+        (("resume", "f"), ("resume", ("f",), {})),
+        (("stop", "f", "--reason", "wrong"), ("stop", ("f",), {"reason": "wrong"})),
+        (("redrive", "f"), ("redrive", ("f",), {})),
+        (("redrive", "f", "--input", '{"paid": true}'), ("redrive", ("f",), {"input": {"paid": True}})),
+    ],
+)
+def test_flows_are_steered(words: tuple[str, ...], call: tuple[Any, ...]) -> None:
+    gateway = Gateway(**{call[0]: {"status": "done"}})
+    result = run("flows", *words, gateway=gateway)
+    assert result.code == 0
+    assert gateway.calls[0] == call
+    assert " f\n" in result.out
+    assert run("flows", *words, "--json", gateway=gateway).json_lines == [{"status": "done"}]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (
+            UnknownName("there is no flow x", hint="`sfc flows list` shows all"),
+            4,
+            "error: there is no flow x\nhint: `sfc flows list` shows all\n",
+        ),
+        (NotPossible("the flow has ended"), 5, "error: the flow has ended\n"),
+        (
+            InvalidDocument("the blueprint", [Problem("bad-next", "/States/A/Next", "no state B")]),
+            3,
+            "error: the blueprint has 1 problem:\n",
+        ),
+        (LogUnavailable("no broker at b:9092"), 6, "error: no broker at b:9092\n"),
+        (RuntimeError("boom"), 1, "error: RuntimeError: boom\nhint: SFC_DEBUG=1 shows where it comes from\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_an_error_is_a_line_and_an_exit_code(error: BaseException, code: int, line: str) -> None:
+    result = run("flows", "show", "x", gateway=Gateway(flow=error))
+    assert result.code == code
+    assert result.err.startswith(line)
+    assert "Traceback" not in result.err
+    assert result.out == ""
+
+
+def test_sfc_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SFC_DEBUG", "1")
+    assert "Traceback" in run("flows", "show", "x", gateway=Gateway(flow=RAISED)).err
+
+
+def test_a_gateway_that_does_not_answer_is_exit_code_6() -> None:
+    import httpx
+
+    result = run("flows", "list", gateway=Gateway(flows=httpx.ConnectError("refused")))
+    assert result.code == 6
+    assert "http://127.0.0.1:8321 does not answer" in result.err
+    assert "sfc dev" in result.err
+
+
+def test_wrong_usage_is_exit_code_2() -> None:
+    assert run("flows", "list", "--limit", "many").code == 2
+    assert run("nonsense").code == 2
+    assert run("dev", "--memory", "--kafka", "b:9092").code == 2
+    assert run("worker", "--no-common").code == 2
+
+
+def test_start_reads_its_input_from_the_line_a_file_or_stdin(tmp_path: Path) -> None:
+    file = tmp_path / "in.json"
+    file.write_text('{"big": 123456789012345678901234567890}')
+    big = {"big": 123456789012345678901234567890}
+    for words, stdin in ((("--input", f"@{file}"), None), (("--input", "-"), file.read_text()), (("--input", file.read_text()), None)):
+        gateway = Gateway(start={"flow": "b:1"})
+        result = run("start", "b", *words, "--id", "1", "--wait", "10s", gateway=gateway, stdin=stdin)
+        assert result.code == 0
+        assert gateway.calls[0] == ("start", ("b", big), {"id": "1", "wait": "10s"})
+
+
+def test_start_refuses_what_is_no_json() -> None:
+    result = run("start", "b", "--input", "{nope", gateway=Gateway(start={}))
+    assert result.code == 3
+    assert "--input is no JSON" in result.err
+    assert "'{nope'" in result.err
+
+
+def test_a_flow_that_was_waited_for_and_failed_is_exit_code_1() -> None:
+    failed = {"flow": "b:1", "status": "FAILED", "error": "Unpaid", "cause": "no money"}
+    result = run("start", "b", "--wait", "10s", gateway=Gateway(start=failed))
+    assert result.code == 1
+    assert "Unpaid" in result.out
+
+
+def test_deploy_sends_tasks_before_the_blueprints_that_name_them(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("StartAt: A\nStates: {A: {Type: Succeed}}\nSfc: {Name: b}\n")
+    (tmp_path / "z.yaml").write_text("Name: t\n")
+    gateway = Gateway(deploy=[{"kind": "task", "name": "t", "version": 1, "created": True}])
+    result = run("deploy", str(tmp_path), gateway=gateway)
+    assert result.code == 0, result.err
+    (documents,) = gateway.calls[0][1]
+    assert [d.get("Name") or d["Sfc"]["Name"] for d in documents] == ["t", "b"]
+    assert "new version" in result.out
+
+
+def test_validate_lists_every_problem_with_its_pointer(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text("StartAt: Nowhere\nStates: {A: {Type: Pass, Next: B}}\nSfc: {Name: b}\n")
+    result = run("validate", str(file))
+    assert result.code == 3
+    assert "/StartAt" in result.out
+    assert "/States/A/Next" in result.out
+    (document,) = run("validate", str(file), "--json").json_lines
+    assert {p["pointer"] for p in document["problems"]} >= {"/StartAt", "/States/A/Next"}
+
+
+def test_validate_only_warns_of_a_task_that_it_can_not_see(tmp_path: Path) -> None:
+    file = tmp_path / "good.yaml"
+    file.write_text('StartAt: A\nStates: {A: {Type: Task, Resource: "task:elsewhere", End: true}}\nSfc: {Name: b}\n')
+    result = run("validate", str(file))
+    assert (result.code, result.out.splitlines()[-1]) == (0, "1 document, 0 problems")
+    assert "warning: /States/A/Resource" in result.out
+
+
+def test_publish_sends_lines_as_they_stand_and_says_which_had_no_key(tmp_path: Path) -> None:
+    file = tmp_path / "orders.jsonl"
+    file.write_bytes(b'{"order_id": "o-1"}\r\nnot json\n\n{"order_id": 7}\n{}\n')
+    gateway = Gateway(publish=None)
+    result = run("publish", "order_created", str(file), "--key", "$.order_id", gateway=gateway)
+    assert result.code == 0, result.err
+    sent = [(b"o-1", b'{"order_id": "o-1"}'), (None, b"not json"), (b"7", b'{"order_id": 7}'), (None, b"{}")]
+    assert gateway.calls[0] == ("publish", ("order_created", sent), {})
+    assert result.out == "sent 4 records to order_created, 2 of them without a key\n"
+    (document,) = run("publish", "order_created", str(file), "--json", gateway=gateway).json_lines
+    assert document == {"topic": "order_created", "sent": 4, "without_key": 4}
+
+
+def test_publish_refuses_a_key_that_is_no_path(tmp_path: Path) -> None:
+    file = tmp_path / "orders.jsonl"
+    file.write_text("{}\n")
+    assert run("publish", "t", str(file), "--key", "order_id", gateway=Gateway(publish=None)).code == 3
+    assert run("publish", "t", str(tmp_path / "none"), gateway=Gateway(publish=None)).code == 3
+
+
+def test_tail_ends_after_its_limit() -> None:
+    record = {"topic": "t", "partition": 0, "offset": 3, "timestamp_ms": 1, "key": "k", "value": "[red]v[/red]", "headers": {}}
+    gateway = Gateway(tail=iter([record, record, record]))
+    result = run("tail", "t", "--limit", "2", "--from-beginning", "--json", gateway=gateway)
+    assert result.json_lines == [record, record]
+    assert gateway.calls[0] == ("tail", ("t",), {"from_beginning": True})
+    shown = run("tail", "t", "--limit", "1", gateway=Gateway(tail=iter([record]))).out
+    assert "0@3 k [red]v[/red]" in shown  # what is in a record is never read as markup
+
+
+def test_blueprints_tasks_and_dead_letters_are_listed_and_shown() -> None:
+    letter = {
+        "id": "T-0-7",
+        "at_ms": 1,
+        "reason": "not-json",
+        "detail": "d",
+        "topic": "t",
+        "partition": 0,
+        "offset": 7,
+        "value": "bm90IGpzb24=",
+    }
+    head = {"name": "tmall-order", "current": 2, "status": "paused", "triggers": [{"id": "orders", "topic": "order_created"}]}
+    gateway = Gateway(
+        blueprints=[head],
+        blueprint={**head, "version": 2, "document": {"StartAt": "Receive"}},
+        blueprint_versions=[{"version": 1, "hash": "abc"}, {"version": 2, "hash": "def"}],
+        pause_blueprint={},
+        resume_blueprint={},
+        tasks=[{"name": "order-split", "current": 3, "document": {"Kafka": {"Topic": "order_split"}}}],
+        task={"name": "order-split", "version": 3, "document": {"Name": "order-split"}},
+        dead_letters={"dead_letters": [letter], "next_cursor": ""},
+        dead_letter=letter,
+    )
+    expected = {
+        "blueprints list": "order_created",
+        "blueprints show tmall-order": "StartAt: Receive",
+        "blueprints versions tmall-order": "@2",
+        "blueprints pause tmall-order --reason r": "paused tmall-order",
+        "blueprints resume tmall-order": "resumed tmall-order",
+        "tasks list": "topic order_split",
+        "tasks show order-split": "order-split@3",
+        "dead-letters list": "t-0@7",
+        "dead-letters show T-0-7": "not json",
+    }
+    for words, text in expected.items():
+        result = run(*words.split(), gateway=gateway)
+        assert (result.code, text in result.out) == (0, True), (words, result.out, result.err)
+        assert run(*words.split(), "--json", gateway=gateway).json_lines
+
+
+def test_stats_shows_flows_states_and_what_was_dropped() -> None:
+    found = {
+        "blueprints": [
+            {
+                "blueprint": "b",
+                "version": 1,
+                "flows": {"SUCCEEDED": 12},
+                "paused": 0,
+                "states": [
+                    {
+                        "state": "A",
+                        "entered": 12,
+                        "completed": 12,
+                        "failed": 0,
+                        "retries": 1,
+                        "mean_ms": 1.5,
+                        "p50_ms": 1.0,
+                        "p95_ms": 2500.0,
+                    }
+                ],
+            }
+        ],
+        "dead_letters": {"not-json": 2},
+        "replies_dropped": 3,
+    }
+    result = run("stats", gateway=Gateway(stats=found))
+    for text in ("b@1", "12", "2.5 s", "2 (2 not-json)", "replies dropped"):
+        assert text in result.out
+    assert run("stats", "--json", gateway=Gateway(stats=found)).json_lines == [found]
+
+
+def test_settings_are_shown_without_secrets_and_a_misspelt_one_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SFC_KAFKA_SASL_PASSWORD", "hunter2")
+    monkeypatch.setenv("SFC_NAMESPCE", "shop")
+    result = run("settings")
+    assert result.code == 0
+    assert "SFC_KAFKA_SASL_PASSWORD" in result.out
+    assert "hunter2" not in result.out
+    assert result.err == "warning: SFC_NAMESPCE is no setting: did you mean SFC_NAMESPACE?\n"
+    (document,) = run("settings", "--json").json_lines
+    assert document["kafka_properties"] == {"sasl.password": "********"}
+
+
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SFC_SHARDS", "many")
+    result = run("settings")
+    assert result.code == 3
+    assert "SFC_SHARDS" in result.err
+    assert "'many'" in result.err
