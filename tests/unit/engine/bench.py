@@ -64,6 +64,7 @@ class Bench:
         for event in msgspec.json.decode(encode(decision.events), type=list[AnyEvent]):
             self.folded = evolve(self.folded, event)
         assert encode(self.folded) == encode(decision.flow)
+        assert not decision.events or decision.flow is None or decision.events[-1].seq == decision.flow.seq
         self.flow = decision.flow
         self.history += decision.events
         self.jobs += [e for e in decision.effects if isinstance(e, DispatchJob)]

@@ -144,3 +144,19 @@ def test_a_join_s_output_that_is_too_large_can_be_caught() -> None:
     bench.complete("x" * 200_000, job=0)
     bench.complete("y" * 200_000, job=1)
     assert bench.output["Error"] == "States.DataLimitExceeded"
+
+
+def test_a_failure_beside_a_nested_parallel_stops_everything_in_it() -> None:
+    bench = nested()
+    bench.fail("Broken", job=job(bench, "W"))
+    phases = {b.state: b.phase for b in bench.living.branches.values()}
+    assert phases == {"A": "branches", "I": "branches", "X": "stopped", "Y": "stopped", "W": "failed"}
+
+
+def test_a_retry_drops_branches_at_any_depth() -> None:
+    deep = parallel(branch("X", task("a")), branch("Y", task("b")))
+    states = {"A": parallel(branch("I", deep), branch("W", task("c")), Retry=[{"ErrorEquals": ["States.ALL"]}])}
+    bench = Bench(program_of(states))
+    bench.start(1)
+    bench.fail("Broken", job=job(bench, "W"))
+    assert list(bench.living.branches) == [0]
