@@ -29,6 +29,11 @@ def _with_action(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> 
     return line
 
 
+def _of_somebody_else(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    line.setdefault("action", line.get("logger", "sfc"))
+    return line
+
+
 def _without_secrets(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key in line:
         if _SECRET(key):
@@ -51,13 +56,14 @@ def configure(level: str = "info", format: str = "auto") -> None:
         _with_action,
         _without_secrets,
     ]
+    foreign = [*shared[:-2], _of_somebody_else, *shared[-2:]]
     renderer: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if console:
         renderer.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
     else:
         renderer += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=renderer))
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=foreign, processors=renderer))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -76,7 +76,7 @@ def test_secrets_are_masked_and_places_are_not(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_wrong_value_is_named_by_its_environment_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SFC_LOG_LEVEL", "loud")
-    with pytest.raises(BadInput, match="SFC_LOG_LEVEL.*'loud'"):
+    with pytest.raises(BadInput, match=r"SFC_LOG_LEVEL.*'loud'"):
         load_settings()
 
 
