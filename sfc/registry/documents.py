@@ -25,19 +25,18 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - as the base class has it
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        self.flatten_mapping(node)
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, str):
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"expected a name, found {key!r}: put it in quotes", key_node.start_mark
-                )
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is here twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep=True)
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                continue
+            if key.tag != "tag:yaml.org,2002:str":
+                raise yaml.composer.ComposerError(None, None, "expected a name: put it in quotes", key.start_mark)
+            if key.value in seen:
+                raise yaml.composer.ComposerError(None, None, f"{key.value!r} is here twice", key.start_mark)
+            seen.add(key.value)
+        return node
 
 
 def _implicit(tag: str, pattern: str, first: str) -> None:

@@ -1,0 +1,78 @@
+"""Reading blueprints and tasks from files."""
+
+from pathlib import Path
+
+import pytest
+
+from sfc.errors import BadInput
+from sfc.registry.documents import canonical, content_hash, load_documents, parse_document
+
+
+def test_yaml_is_read_as_json_means_it() -> None:
+    document = parse_document(
+        "a: no\nb: 2026-01-31\nc: 0x1f\nd: true\ne: ~\nf: 1.5\ng: 12\nh:\ni: 'no'\nj: 12345678901234567890123", "x.yaml"
+    )
+    assert document == {
+        "a": "no", "b": "2026-01-31", "c": "0x1f", "d": True, "e": None, "f": 1.5, "g": 12, "h": None, "i": "no",
+        "j": 12345678901234567890123,
+    }  # fmt: skip
+
+
+def test_anchors_and_merges_work() -> None:
+    assert parse_document("a: &x {p: 1, q: 2}\nb: {<<: *x, q: 3}", "x.yaml")["b"] == {"p": 1, "q": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "where"),
+    [
+        ("x.yaml", "a: 1\nb: [1, 2\nc: 3\n", "x.yaml, line 3"),
+        ("x.yaml", "a: 1\nb: 2\na: 3\n", "x.yaml, line 3, column 1: this is no YAML document: 'a' is here twice"),
+        ("x.yaml", "1: a\n", "x.yaml, line 1, column 1: this is no YAML document: expected a name: put it in quotes"),
+        ("x.yaml", "a: 1e999\n", "x.yaml, line 1"),
+        ("x.yaml", "a: !!python/object:os.system {}\n", "x.yaml, line 1"),
+        ("x.yaml", "a: \tb\x01", "x.yaml"),
+        ("x.json", '{"a": 1,\n "b": }', "x.json, line 2, column 7"),
+        ("x.json", '{"a": 1, "a": 2}', "x.json: 'a' is twice"),
+        ("x.json", '{"a": NaN}', "x.json: NaN is no JSON value"),
+        ("x.json", "[" * 200_000, "x.json: nested too deeply"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_file_and_line(name: str, text: str, where: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        parse_document(text, name)
+    assert caught.value.message.startswith(where)
+
+
+def test_a_folder_gives_its_blueprints_and_tasks_and_no_records(tmp_path: Path) -> None:
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "order.yaml").write_text("StartAt: A\nStates: {}\n")
+    (tmp_path / "tasks" / "split.json").write_text('{"Name": "split"}')
+    (tmp_path / "expected.json").write_text('{"SUCCEEDED": 3}')
+    (tmp_path / "list.json").write_text("[1, 2]")
+    (tmp_path / "orders.jsonl").write_text('{"Name": "a record"}')
+    assert load_documents(tmp_path) == [
+        (str(tmp_path / "order.yaml"), {"StartAt": "A", "States": {}}),
+        (str(tmp_path / "tasks" / "split.json"), {"Name": "split"}),
+    ]
+
+
+def test_a_single_file_must_hold_an_object(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("- 1\n")
+    with pytest.raises(BadInput, match="a blueprint or a task is an object, this is a list"):
+        load_documents(file)
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(BadInput, match="no UTF-8"):
+        load_documents(file)
+
+
+def test_a_missing_path_and_an_empty_folder_are_told(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="is not there"):
+        load_documents(tmp_path / "nothing")
+    with pytest.raises(BadInput, match="has no blueprint and no task"):
+        load_documents(tmp_path)
+
+
+def test_the_content_hash_does_not_depend_on_the_order_of_keys() -> None:
+    assert content_hash(canonical({"b": 1, "a": "ü"})) == content_hash(canonical({"a": "ü", "b": 1}))
+    assert content_hash(canonical({"a": 1})) != content_hash(canonical({"a": 1.5}))

@@ -1,0 +1,167 @@
+"""Each thing that is wrong in a document has a code and a pointer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sfc.errors import InvalidDocument, Problem
+from sfc.registry import Registry
+
+
+def problems(registry: Registry, document: Any) -> dict[str, Problem]:
+    with pytest.raises(InvalidDocument) as caught:
+        registry.deploy([("x.yaml", document)])
+    return {p.pointer: p for p in caught.value.problems}
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer", "code"),
+    [
+        ({"Name": "Order Split"}, "/Name", "bad-name"),
+        ({"Grpc": {}}, "/Grpc", "not-yet"),
+        ({"Concurrency": 3}, "/Concurrency", "not-yet"),
+        ({"RateLimit": {}}, "/RateLimit", "not-yet"),
+        ({"Scale": {}}, "/Scale", "not-yet"),
+        ({"Input": {}}, "/Input", "not-yet"),
+        ({"Output": {}}, "/Output", "not-yet"),
+        ({"Timeoutseconds": 3}, "/Timeoutseconds", "unknown-field"),
+        ({"TimeoutSeconds": 0}, "/TimeoutSeconds", "wrong-value"),
+        ({"TimeoutSeconds": True}, "/TimeoutSeconds", "wrong-value"),
+        ({"TimeoutSeconds": 5, "HeartbeatSeconds": 5}, "/HeartbeatSeconds", "wrong-value"),
+        ({"Delivery": "twice"}, "/Delivery", "wrong-value"),
+        ({"Comment": 3}, "/Comment", "wrong-type"),
+        ({"Retry": [{"ErrorEquals": ["x"], "MaxAttempts": -1}]}, "/Retry/0/MaxAttempts", None),
+        ({"Kafka": {"Topic": "a"}, "Http": {"Url": "http://x/"}}, "/Http", "one-of"),
+        ({"Kafka": "a"}, "/Kafka", "wrong-type"),
+        ({"Kafka": {}}, "/Kafka/Topic", "missing-field"),
+        ({"Kafka": {"Topic": "a b"}}, "/Kafka/Topic", "bad-topic"),
+        ({"Kafka": {"Topic": "a", "ReplyTopic": "a", "Correlate": "Key"}}, "/Kafka/ReplyTopic", "same-topic"),
+        ({"Kafka": {"Topic": "a", "ReplyTopic": "b"}}, "/Kafka/Correlate", "missing-field"),
+        ({"Kafka": {"Topic": "a", "Correlate": "Key"}}, "/Kafka/ReplyTopic", "missing-field"),
+        ({"Kafka": {"Topic": "a", "ReplyTopic": "b", "Correlate": {"Path": "$.id"}}}, "/Kafka/Correlate/Path", "not-yet"),
+        ({"Kafka": {"Topic": "a", "ReplyTopic": "b", "Correlate": {"Header": 3}}}, "/Kafka/Correlate/Header", "wrong-type"),
+        ({"Kafka": {"Topic": "a", "ReplyTopic": "b", "Correlate": "Body"}}, "/Kafka/Correlate", "wrong-value"),
+        ({"Kafka": {"Topic": "a", "ConsumerGroup": ""}}, "/Kafka/ConsumerGroup", "wrong-type"),
+        ({"Http": {}}, "/Http/Url", "missing-field"),
+        ({"Http": {"Url": "ftp://x/"}}, "/Http/Url", "bad-url"),
+        ({"Http": {"Url": "http://[x"}}, "/Http/Url", "bad-url"),
+        ({"Http": {"Url": "http://x/", "Method": "FETCH"}}, "/Http/Method", "wrong-value"),
+        ({"Http": {"Url": "http://x/", "Headers": {"a/b": 3}}}, "/Http/Headers/a~1b", "wrong-type"),
+        ({"Http": {"Url": "http://x/", "Headers": []}}, "/Http/Headers", "wrong-type"),
+        ({"Http": {"Url": "http://x/", "Success": ["2xx", "abc"]}}, "/Http/Success/1", "wrong-value"),
+        ({"Http": {"Url": "http://x/", "RetryOn": 429}}, "/Http/RetryOn", "wrong-type"),
+    ],
+)
+def test_a_task_is_refused(registry: Registry, fields: dict[str, Any], pointer: str, code: str | None) -> None:
+    found = problems(registry, {"Name": "split", **fields})
+    assert list(found) == [pointer]
+    assert code is None or found[pointer].code == code
+
+
+def test_a_whole_task_is_taken(registry: Registry) -> None:
+    retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 2}]
+    kafka = {"Topic": "a", "ConsumerGroup": "g", "ReplyTopic": "b", "Correlate": {"Header": "sfc-job"}}
+    common = {"Comment": "c", "TimeoutSeconds": 30, "HeartbeatSeconds": 10, "Retry": retry, "Delivery": "at-least-once"}
+    http = {"Url": "https://x.example/y", "Method": "POST", "Headers": {"a": "b"}, "Success": ["2xx", 304], "RetryOn": [429, "5xx"]}
+    registry.deploy([("a", {"Name": "a", "Kafka": kafka, **common}), ("b", {"Name": "b", "Http": http, **common})])
+    assert registry.task("a").document["Kafka"] == kafka
+
+
+@pytest.mark.parametrize(
+    ("section", "pointer", "code"),
+    [
+        (None, "/Sfc", "missing-field"),
+        ([], "/Sfc", "wrong-type"),
+        ({}, "/Sfc/Name", "missing-field"),
+        ({"Name": "-x"}, "/Sfc/Name", "bad-name"),
+        ({"Name": "x" * 64}, "/Sfc/Name", "bad-name"),
+        ({"Group": "A"}, "/Sfc/Group", "bad-name"),
+        ({"MessageType": "specific"}, "/Sfc/MessageType", "not-yet"),
+        ({"MessageType": "comon"}, "/Sfc/MessageType", "wrong-value"),
+        ({"Input": {}}, "/Sfc/Input", "not-yet"),
+        ({"Scale": {}}, "/Sfc/Scale", "not-yet"),
+        ({"Retention": {"Failed": "14 days"}}, "/Sfc/Retention/Failed", "bad-duration"),
+        ({"Retention": {"Idz": "P1D"}}, "/Sfc/Retention/Idz", "unknown-field"),
+        ({"Triggers": {}}, "/Sfc/Triggers", "wrong-type"),
+        ({"Triggers": [{"Topic": "t"}]}, "/Sfc/Triggers/0/Id", "missing-field"),
+        ({"Triggers": [{"Id": "a"}]}, "/Sfc/Triggers/0/Topic", "missing-field"),
+        ({"Triggers": [{"Id": "a", "Topic": ""}]}, "/Sfc/Triggers/0/Topic", "bad-topic"),
+        ({"Triggers": [{"Id": "a", "Topic": "t"}, {"Id": "a", "Topic": "t"}]}, "/Sfc/Triggers/1/Id", "twice"),
+        ({"Triggers": [{"Id": "a", "Topic": "t", "FlowId": "$.["}]}, "/Sfc/Triggers/0/FlowId", "bad-expression"),
+        ({"Triggers": [{"Id": "a", "Topic": "t", "FlowId": 3}]}, "/Sfc/Triggers/0/FlowId", "wrong-type"),
+        ({"Triggers": [{"Id": "a", "Topic": "t", "When": "$.a =="}]}, "/Sfc/Triggers/0/When", "bad-expression"),
+        ({"Triggers": [{"Id": "a", "Topic": "t", "From": "yesterday"}]}, "/Sfc/Triggers/0/From", "wrong-value"),
+        ({"Triggers": [{"Id": "a", "Topic": "t", "From": "2026-01-01T00:00:00"}]}, "/Sfc/Triggers/0/From", "wrong-value"),
+        ({"Triggers": [{"Id": "a", "Topic": "t", "TimeZone": "UTC"}]}, "/Sfc/Triggers/0/TimeZone", "unknown-field"),
+        ({"Triggers": [{"Id": "a", "Schedule": "0 3 * * *", "TimeZone": "UTC"}]}, "/Sfc/Triggers/0/Schedule", "not-yet"),
+        ({"Resources": []}, "/Sfc/Resources", "wrong-type"),
+        ({"Resources": {"arn:x/y": "arn:z"}}, "/Sfc/Resources/arn:x~1y", "unknown-resource"),
+    ],
+)
+def test_a_section_is_refused(registry: Registry, section: Any, pointer: str, code: str) -> None:
+    document: dict[str, Any] = {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
+    if section is not None:
+        whole = section in ([], {}) or not isinstance(section, dict)
+        document["Sfc"] = section if whole else {"Name": "order", **section}
+    found = problems(registry, document)
+    assert list(found) == [pointer]
+    assert found[pointer].code == code
+
+
+@pytest.mark.parametrize(
+    ("resource", "code"),
+    [
+        ("task:nope", "unknown-task"),
+        ("task:split@2", "unknown-version"),
+        ("task:split@x", "unknown-version"),
+        ("task:", "bad-name"),
+        ("topic:", "bad-topic"),
+        ("topic:a b", "bad-topic"),
+        ("https:", "bad-url"),
+        ("blueprint:other", "not-yet"),
+        ("signal:paid", "not-yet"),
+        ("sfc:log", "not-yet"),
+        ("grpc:x", "not-yet"),
+        ("arn:aws:lambda:x", "unknown-resource"),
+    ],
+)
+def test_a_resource_that_leads_nowhere_is_refused(registry: Registry, documents: Any, resource: str, code: str) -> None:
+    registry.deploy([documents.task()])
+    found = problems(registry, documents.blueprint(resource=resource)[1])
+    assert {p: f.code for p, f in found.items()} == {"/States/Split/Resource": code}
+    assert found["/States/Split/Resource"].hint or code in ("bad-topic", "bad-url", "bad-name")
+
+
+@pytest.mark.parametrize("resource", ["task:split", "task:split@1", "topic:audit", "http://x.example/", "https://x.example/y?z=1"])
+def test_a_resource_that_leads_somewhere_is_taken(registry: Registry, documents: Any, resource: str) -> None:
+    registry.deploy([documents.task(), documents.blueprint(resource=resource)])
+
+
+def test_problems_of_the_language_and_of_the_section_come_together(registry: Registry) -> None:
+    document = {"StartAt": "B", "States": {"A": {"Type": "Succeed", "Extra": 1}}, "Sfc": {"Nam": "x"}}
+    found = problems(registry, document)
+    assert {"/StartAt", "/States/A/Extra", "/Sfc/Nam", "/Sfc/Name"} <= set(found)
+
+
+def test_two_branches_must_not_await_replies_that_only_the_key_tells_apart(registry: Registry, documents: Any) -> None:
+    kafka = {"Topic": "a", "ReplyTopic": "b", "Correlate": "Key"}
+
+    def machine(name: str) -> dict[str, Any]:
+        return {"StartAt": name, "States": {name: {"Type": "Task", "Resource": "task:split", "End": True}}}
+
+    both = {"Type": "Parallel", "Branches": [machine("One"), machine("Two")], "End": True}
+    document = {"StartAt": "Both", "States": {"Both": both}, "Sfc": {"Name": "order"}}
+    registry.deploy([documents.task(Kafka=kafka)])
+    found = problems(registry, document)
+    assert {p: f.code for p, f in found.items()} == {"/States/Both/Branches/1/States/Two/Resource": "two-by-key"}
+    registry.deploy([documents.task(Kafka={**kafka, "Correlate": {"Header": "sfc-job"}}), ("order.yaml", document)])
+
+
+def test_what_is_no_document_is_refused(registry: Registry) -> None:
+    assert problems(registry, {"Foo": 1})[""].code == "unknown-kind"
+    assert problems(registry, [1])[""].code == "wrong-type"
+    assert problems(registry, {"Name": "a", "Comment": {1, 2}})[""].code == "not-json"
+    assert problems(registry, {"Name": "a", "Comment": float("nan")})[""].code == "not-json"
+    assert problems(registry, {"Name": "a", "Comment": "x" * 1_100_000})[""].code == "too-large"
