@@ -36,23 +36,29 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 
-    namespace: str = Field("sfc", pattern=_NAMESPACE, description="First word of the names of SFC's topics and consumer groups.")
-    shards: int = Field(8, ge=1, le=1000, description="Partitions of the command topic; recorded at the first start, never changed.")
-    kafka: str = Field("", description="Bootstrap servers, host:port[,host:port]. Empty: the embedded log.")
-    kafka_properties_file: Path | None = Field(None, description="A client.properties file with librdkafka properties.")
-    replication: int = Field(-1, ge=-1, description="Replicas of the topics that SFC makes; -1: the broker's default.")
-    create_topics: bool = Field(True, description="Whether SFC may make the topics that it misses.")
-    data: Path = Field(Path(".sfc"), description="Directory of what is kept on this machine.")
-    database: SecretStr = Field(SecretStr(""), description="URL of the registry's database. Empty: an SQLite file in the data directory.")
-    url: str = Field("http://127.0.0.1:8321", pattern=r"^https?://\S+$", description="Where the command line finds the gateway.")
-    host: str = Field("127.0.0.1", description="Address on which the gateway and the health pages listen.")
-    port: int = Field(8321, ge=0, le=65535, description="Port of the gateway; for the other roles 0 means any free one.")
-    instance: str = Field("", description="Name of this process. Empty: host name and the lowest free slot.")
+    namespace: str = Field(default="sfc", pattern=_NAMESPACE, description="First word of the names of SFC's topics and consumer groups.")
+    shards: int = Field(
+        default=8, ge=1, le=1000, description="Partitions of the command topic; recorded at the first start, never changed."
+    )
+    kafka: str = Field(default="", description="Bootstrap servers, host:port[,host:port]. Empty: the embedded log.")
+    kafka_properties_file: Path | None = Field(default=None, description="A client.properties file with librdkafka properties.")
+    replication: int = Field(default=-1, ge=-1, description="Replicas of the topics that SFC makes; -1: the broker's default.")
+    create_topics: bool = Field(default=True, description="Whether SFC may make the topics that it misses.")
+    data: Path = Field(default=Path(".sfc"), description="Directory of what is kept on this machine.")
+    database: SecretStr = Field(
+        default=SecretStr(""), description="URL of the registry's database. Empty: an SQLite file in the data directory."
+    )
+    url: str = Field(default="http://127.0.0.1:8321", pattern=r"^https?://\S+$", description="Where the command line finds the gateway.")
+    host: str = Field(default="127.0.0.1", description="Address on which the gateway and the health pages listen.")
+    port: int = Field(default=8321, ge=0, le=65535, description="Port of the gateway; for the other roles 0 means any free one.")
+    instance: str = Field(default="", description="Name of this process. Empty: host name and the lowest free slot.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least that is logged.")
     log_format: Literal["auto", "console", "json"] = Field(default="auto", description="auto: console on a terminal, JSON lines elsewhere.")
-    interval_ms: int = Field(100, ge=1, le=10_000, description="Longest time between two commits of a shard, in milliseconds.")
-    interval_commands_max: int = Field(5000, ge=1, description="Commands after which a shard commits early.")
-    interval_bytes_max: int = Field(8 * 1024 * 1024, ge=1024, description="Bytes of state and history after which a shard commits early.")
+    interval_ms: int = Field(default=100, ge=1, le=10_000, description="Longest time between two commits of a shard, in milliseconds.")
+    interval_commands_max: int = Field(default=5000, ge=1, description="Commands after which a shard commits early.")
+    interval_bytes_max: int = Field(
+        default=8 * 1024 * 1024, ge=1024, description="Bytes of state and history after which a shard commits early."
+    )
 
     _kafka: dict[str, str] = PrivateAttr(default_factory=dict)
 

@@ -44,8 +44,13 @@ def _stream(error: bool) -> Console:
     """Without a terminal: no colours, and wide enough that nothing a script reads is folded."""
     from rich.console import Console
 
+    class Quiet(Console):
+        def on_broken_pipe(self) -> None:
+            """rich would exit with 1; a reader that has seen enough is no failure."""
+            raise BrokenPipeError
+
     terminal = (sys.stderr if error else sys.stdout).isatty()
-    return Console(stderr=error, width=None if terminal else PIPE_COLUMNS, highlight=False, soft_wrap=not terminal)
+    return Quiet(stderr=error, width=None if terminal else PIPE_COLUMNS, highlight=False, soft_wrap=not terminal)
 
 
 def console() -> Console:

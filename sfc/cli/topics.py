@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,12 +107,11 @@ def _progress(wanted: bool) -> Any:
 
 
 def _publish_to_kafka(settings: Settings, topic: str, records: Iterator[Line], advance: Callable[[int], None]) -> int:
-    from sfc import bootstrap
     from sfc.errors import LogError
 
     lost: list[str] = []
     sent = 0
-    log = bootstrap.open_log(settings)
+    log = _open(settings)
     try:
         _check_topic(log, topic)
         producer = log.producer(busy=True)
@@ -131,6 +131,17 @@ def _publish_to_kafka(settings: Settings, topic: str, records: Iterator[Line], a
     if lost:
         raise LogError(f"{len(lost)} of {sent} records were not taken by {topic}: {lost[0]}")
     return sent
+
+
+def _open(settings: Settings) -> Log:
+    """The log, without its client's own lines on stderr: what matters of them is in the error that ends the command."""
+    import logging
+
+    from sfc import bootstrap
+
+    if not os.environ.get("SFC_DEBUG"):
+        logging.getLogger("sfc.kafka").addHandler(logging.NullHandler())
+    return bootstrap.open_log(settings)
 
 
 def _check_topic(log: Log, topic: str) -> int:
@@ -203,10 +214,9 @@ def _text(data: bytes | None) -> str | None:
 
 
 def _tail_of_kafka(settings: Settings, topic: str, from_beginning: bool) -> Iterator[dict[str, Any]]:
-    from sfc import bootstrap
     from sfc.ports import Partition
 
-    log = bootstrap.open_log(settings)
+    log = _open(settings)
     try:
         partitions = [Partition(topic, number) for number in range(_check_topic(log, topic))]
         reader = log.reader(log.starts(partitions) if from_beginning else log.ends(partitions))
