@@ -64,6 +64,16 @@ class Heartbeat(Struct, frozen=True, tag_field="command", tag="heartbeat"):
     token: str
 
 
+class AnswerByKey(Struct, frozen=True, omit_defaults=True, tag_field="command", tag="answer-by-key"):
+    """An answer that names only its flow: it belongs to the one open job of ``task``. With ``failed`` the error is meant, else the output."""
+
+    task: str
+    output: Any = None
+    failed: bool = False
+    error: str | None = None
+    cause: str | None = None
+
+
 class Dispatched(Struct, frozen=True, tag_field="command", tag="dispatched"):
     """The record of a ``topic:`` state is committed: the state is done (EXACTLY-ONCE 31)."""
 
@@ -131,8 +141,8 @@ class Hold(Struct, frozen=True, omit_defaults=True, tag_field="command", tag="ho
     by: str = ""
 
 
-Command = Start | Complete | Fail | Heartbeat | Dispatched | DispatchFailed | Pause | Resume | Stop | Redrive | Tick | Hold
-FlowCommand = Start | Complete | Fail | Heartbeat | Dispatched | DispatchFailed | Pause | Resume | Stop | Redrive
+Command = Start | Complete | Fail | AnswerByKey | Heartbeat | Dispatched | DispatchFailed | Pause | Resume | Stop | Redrive | Tick | Hold
+FlowCommand = Start | Complete | Fail | AnswerByKey | Heartbeat | Dispatched | DispatchFailed | Pause | Resume | Stop | Redrive
 
 
 # Asked of a flow by the lane itself while it takes a Tick or a Hold, never on the log.

@@ -26,6 +26,7 @@ ON: dict[type[Any], Callable[[Turn, Any], None]] = {
     c.Start: start,
     c.Complete: outcomes.answer,
     c.Fail: outcomes.answer,
+    c.AnswerByKey: outcomes.answer_by_key,
     c.Dispatched: outcomes.answer,
     c.DispatchFailed: outcomes.answer,
     c.Heartbeat: outcomes.heartbeat,

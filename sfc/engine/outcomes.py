@@ -6,7 +6,7 @@ from typing import cast
 
 from sfc.asl import TaskState
 from sfc.engine import events as e
-from sfc.engine.commands import Heartbeat
+from sfc.engine.commands import AnswerByKey, Complete, Fail, Heartbeat
 from sfc.engine.flow import Branch
 from sfc.engine.loop import run
 from sfc.engine.states import task
@@ -28,6 +28,22 @@ def answer(turn: Turn, outcome: Outcome) -> None:
             turn.emit(e.OutcomeHeld, outcome)
         return
     take(turn, branch, outcome)
+
+
+def answer_by_key(turn: Turn, command: AnswerByKey) -> None:
+    """An answer without a token: that of the one open job of its task (accepted only where at most one can be open)."""
+    token = ""
+    if turn.known is not None and turn.known.running:
+        for branch in turn.known.branches.values():
+            if branch.phase == "job" and turn.program.targets[branch.state].resource.startswith(f"task:{command.task}@"):
+                token = branch.token
+                break
+    if not token:
+        turn.closed = True
+    elif command.failed:
+        answer(turn, Fail(token, command.error, command.cause))
+    else:
+        answer(turn, Complete(token, command.output))
 
 
 def take(turn: Turn, branch: Branch, outcome: Outcome) -> None:

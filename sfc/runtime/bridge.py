@@ -1,0 +1,160 @@
+"""The reply bridge: answers that services give on reply topics of their own, carried over to ``sfc.commands``.
+
+A task definition names its ``ReplyTopic`` and how an answer finds its flow (``Correlate``): ``Header``: the job's headers come back (or the named
+one holds the token), ``Key``: only the record's key comes back, which is the flow id. Answers carry source and mark, so that a repeated one is
+dropped; offsets are committed only behind what the log has acknowledged.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import msgspec
+
+from sfc.engine.commands import AnswerByKey, Command
+from sfc.errors import LogError, MalformedRecord
+from sfc.log import get_logger
+from sfc.ports import Consumer, Log, Partition, Position, Producer, Record
+from sfc.runtime.definitions import Definitions
+from sfc.wire import headers
+from sfc.wire.commands import decode_reply, encode_command
+from sfc.wire.dead_letters import DeadLetter, dead_letter_headers
+from sfc.wire.partition import partition_of
+from sfc.wire.topics import Names
+
+_log = get_logger()
+_decode = msgspec.json.Decoder().decode
+
+RETRY_S = 5.0  # until a reply topic that was missing is looked for again
+
+
+@dataclass(frozen=True)
+class Route:
+    """How the answers of one task come back."""
+
+    task: str
+    topic: str
+    correlate: str  # header, key
+    header: str
+
+
+class BridgeRole:
+    """One consumer for each task that has a reply topic. ``definitions`` is stepped by somebody else."""
+
+    def __init__(self, log: Log, names: Names, shards: int, definitions: Definitions) -> None:
+        self._log_port = log
+        self._names = names
+        self._shards = shards
+        self._definitions = definitions
+        self._seen = -1
+        self._producer: Producer = log.producer(gapless=True)
+        self._consumers: dict[Route, Consumer] = {}
+        self._sources: dict[Route, tuple[str, str]] = {}  # source of its commands, topic id
+        self._missing_until_s: dict[Route, float] = {}
+
+    @property
+    def ready(self) -> bool:
+        return self._definitions.ready
+
+    def step(self, timeout_s: float = 0.1) -> int:
+        """Carries over what has come on all reply topics."""
+        self._follow()
+        if not self._consumers:
+            self._definitions.wait_change(timeout_s)
+            return 0
+        carried = 0
+        for route, consumer in self._consumers.items():
+            records = consumer.take(1_000, timeout_s / len(self._consumers))
+            if not records:
+                continue
+            for record in records:
+                self._carry(route, record)
+            self._producer.flush()
+            ends = {Partition(r.topic, r.partition): Position(r.offset + 1) for r in records}
+            try:
+                consumer.commit(ends)
+            except LogError as e:  # put out of the group: whoever comes next repeats these, and the marks drop them
+                _log.info("offsets were not committed", action="bridge-commit-refused", topic=route.topic, reason=e.message)
+            carried += len(records)
+        return carried
+
+    def _follow(self) -> None:
+        """Joins the reply topics of the current tasks, and leaves those that no task names any more."""
+        if self._seen == self._definitions.revision and not self._missing_until_s:
+            return
+        self._seen = self._definitions.revision
+        wanted = set(self._routes())
+        for route in set(self._consumers) - wanted:
+            self._consumers.pop(route).close()
+        now_s = time.monotonic()
+        for route in wanted - set(self._consumers):
+            if self._missing_until_s.get(route, 0.0) > now_s:
+                continue
+            info = self._log_port.describe(route.topic)
+            if info is None:
+                if route not in self._missing_until_s:
+                    _log.warning(f"reply topic {route.topic} of task {route.task} is not there", action="reply-topic-missing", topic=route.topic)
+                self._missing_until_s[route] = now_s + RETRY_S
+                continue
+            self._missing_until_s.pop(route, None)
+            self._sources[route] = f"bridge/{route.task}/{info.id}", info.id
+            self._consumers[route] = self._log_port.consumer(self._names.bridge_group(route.task), [route.topic])
+        self._missing_until_s = {r: until for r, until in self._missing_until_s.items() if r in wanted}
+
+    def _routes(self) -> list[Route]:
+        """Of every task's versions, since older ones may still have jobs open; the latest one says how."""
+        routes: dict[tuple[str, str], Route] = {}
+        for task in sorted(self._definitions.tasks(), key=lambda t: (t.name, t.version)):
+            kafka = task.document.get("Kafka") or {}
+            topic = kafka.get("ReplyTopic")
+            if topic:
+                correlate = kafka.get("Correlate") or {"Header": headers.JOB}
+                how, named = (correlate, "") if isinstance(correlate, str) else next(iter(correlate.items()))
+                routes[task.name, topic] = Route(task.name, topic, str(how).lower(), named if isinstance(named, str) and named else headers.JOB)
+        return list(routes.values())
+
+    def _carry(self, route: Route, record: Record) -> None:
+        source, topic_id = self._sources[route]
+        try:
+            flow, command, bad_value = self._command(route, record)
+        except MalformedRecord as e:
+            self._dead_letter(record, topic_id, "unknown-token", e.message)
+            return
+        if bad_value:
+            self._dead_letter(record, topic_id, "not-json", bad_value)
+        value, head = encode_command(command, f"{source}/{record.partition}", (record.leader_epoch, record.offset))
+        self._producer.send(self._names.commands, value, flow, head, partition_of(flow, self._shards))
+
+    def _command(self, route: Route, record: Record) -> tuple[bytes, Command, str]:
+        """Flow id, command, and why the value could not be read. Raises MalformedRecord when it can't be told whose answer it is."""
+        head = list(record.headers)
+        if route.correlate == "key":
+            if not record.key:
+                raise MalformedRecord(f"an answer of task {route.task} came without a key: the flow id, as in its job, was expected")
+            error = headers.text(head, headers.ERROR)
+            if error is not None:
+                return record.key, AnswerByKey(route.task, failed=True, error=error, cause=headers.text(head, headers.CAUSE)), ""
+            try:
+                return record.key, AnswerByKey(route.task, _decode(record.value) if record.value else None), ""
+            except (msgspec.DecodeError, RecursionError) as e:
+                reason = f"the value of a reply must be JSON: {e}"
+                return record.key, AnswerByKey(route.task, failed=True, error="States.Runtime", cause=reason), reason
+        token = headers.text(head, route.header)
+        if token is None:
+            raise MalformedRecord(f"an answer of task {route.task} came without the header {route.header}: a job's headers come back with its answer")
+        flow = token.partition("/")[0].encode()
+        received = decode_reply(flow, record.value, head, token)
+        return flow, received.command, received.bad_value
+
+    def _dead_letter(self, record: Record, topic_id: str, reason: str, detail: str) -> None:
+        letter = DeadLetter(
+            reason, detail, record.topic, topic_id, record.partition, record.offset, record.key, record.value, tuple(record.headers)
+        )
+        _log.warning(detail, action="dead-letter", reason=reason, topic=record.topic, partition=record.partition, offset=record.offset)
+        self._producer.send(self._names.dead_letters, record.value, record.key, dead_letter_headers(letter), 0)
+
+    def close(self) -> None:
+        for consumer in self._consumers.values():
+            consumer.close()
+        self._producer.close()
