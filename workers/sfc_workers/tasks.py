@@ -1,0 +1,93 @@
+"""Functions that do tasks: how they are marked, and how they are found."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sfc.errors import BadInput
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}").fullmatch
+_MARK = "__sfc_task__"
+
+
+class TaskError(Exception):
+    """Fails the job with an error that Retry and Catch of the blueprint can name."""
+
+    def __init__(self, error: str, cause: str = "") -> None:
+        super().__init__(error, cause)
+        self.error = error
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A function that does a task. ``blocking``: it is run in a thread of its own, so that it may wait."""
+
+    name: str
+    function: Callable[..., Any]
+    is_async: bool
+    blocking: bool
+
+
+def task(name: str, *, blocking: bool = True) -> Callable[[Function], Function]:
+    """Marks a function, ``async`` or not, as the one that does a task: it gets a ``Job`` and returns the output (anything JSON).
+
+    Functions that are not ``async`` run in a few threads; ``blocking=False`` runs one in the worker's own thread, which is
+    faster, and holds up all others while it lasts: for functions that only compute, and briefly.
+    Raises BadInput for a name that no task can have.
+    """
+    if not _NAME(name):
+        raise BadInput(f"{name!r} can't be a task's name: lower-case letters, digits and hyphens, at most 63, the first no hyphen")
+
+    def mark(function: Function) -> Function:
+        is_async = inspect.iscoroutinefunction(function)
+        setattr(function, _MARK, Handler(name, function, is_async, blocking and not is_async))
+        return function
+
+    return mark
+
+
+def load_modules(names: Iterable[str]) -> dict[str, Handler]:
+    """Imports modules (also from the working directory) and returns their handlers by task.
+
+    Raises BadInput for a module that is not there or has no tasks, and for a task that two functions claim.
+    """
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    found: dict[str, Handler] = {}
+    for name in names:
+        handlers = _handlers(name)
+        if not handlers:
+            raise BadInput(f"module {name} has no tasks", hint='mark a function of it with @task("…") of sfc_workers')
+        for handler in handlers:
+            other = found.setdefault(handler.name, handler)
+            if other.function is not handler.function:
+                raise BadInput(f"task {handler.name} is done by two functions: {_where(other)}, {_where(handler)}; leave one out")
+    return found
+
+
+def _handlers(name: str) -> list[Handler]:
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as e:
+        if e.name is not None and (name == e.name or name.startswith(e.name + ".")):
+            raise BadInput(
+                f"there is no module {name} (nothing called {e.name} was found)",
+                hint="modules are named as in `import`, and looked for in the working directory and the Python environment",
+            ) from e
+        raise BadInput(f"module {name} can't be imported: it needs {e.name}, which is not installed") from e
+    except ValueError as e:
+        raise BadInput(f"{name!r} is no module's name: write it as in `import`, for example shop.workers") from e
+    return [h for h in (getattr(value, _MARK, None) for value in vars(module).values()) if isinstance(h, Handler)]
+
+
+def _where(handler: Handler) -> str:
+    return f"{handler.function.__module__}.{handler.function.__qualname__}"
