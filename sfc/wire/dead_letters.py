@@ -54,15 +54,22 @@ def dead_letter_headers(letter: DeadLetter) -> list[tuple[str, bytes]]:
 
 
 def decode_dead_letter(key: bytes | None, value: bytes | None, record_headers: list[tuple[str, bytes]]) -> DeadLetter:
-    """Anything can be read as a dead letter: missing headers give empty fields."""
+    """Anything can be read as a dead letter: headers that are missing, or make no sense, give empty fields."""
     return DeadLetter(
         reason=headers.text(record_headers, headers.REASON) or "",
         detail=headers.text(record_headers, headers.DETAIL) or "",
         topic=headers.text(record_headers, headers.ORIGIN_TOPIC) or "",
         topic_id=headers.text(record_headers, headers.ORIGIN_TOPIC_ID) or "",
-        partition=int(headers.text(record_headers, headers.ORIGIN_PARTITION) or -1),
-        offset=int(headers.text(record_headers, headers.ORIGIN_OFFSET) or -1),
+        partition=_number(record_headers, headers.ORIGIN_PARTITION),
+        offset=_number(record_headers, headers.ORIGIN_OFFSET),
         key=key,
         value=value,
         headers=tuple(h for h in record_headers if h[0] not in _OWN),
     )
+
+
+def _number(record_headers: list[tuple[str, bytes]], name: str) -> int:
+    try:
+        return int(headers.text(record_headers, name) or -1)
+    except ValueError:
+        return -1

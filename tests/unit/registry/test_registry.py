@@ -105,7 +105,9 @@ def test_a_deploy_is_all_or_nothing_and_tells_every_problem_of_every_document(re
     assert set(found) == {"split.yaml#/Timeout", "order.yaml#/Sfc/Grup", "order.yaml#/States/Split/Resource"}
     assert found["order.yaml#/Sfc/Grup"].hint == "Did you mean Group?"
     assert found["order.yaml#/States/Split/Resource"].hint == "Did you mean split?"
-    assert registry.tasks() == [] and registry.unpublished() == [] and registry.revision() == 0
+    assert registry.tasks() == []
+    assert registry.unpublished() == []
+    assert registry.revision() == 0
 
 
 def test_a_single_documents_pointers_stand_alone(registry: Registry, documents: Any) -> None:
@@ -145,7 +147,8 @@ def test_pausing_publishes_the_head_and_one_hold_at_one_revision(registry: Regis
     assert hold == Hold("blueprint:order", edited.revision, True, freeze=True, reason="stocktaking", by="ann")
     assert registry.pause("order").changed is False
     lifted = registry.resume("order", "bob")
-    assert lifted.revision > edited.revision and lifted.status == "enabled"
+    assert lifted.revision > edited.revision
+    assert lifted.status == "enabled"
     assert published(registry)[-1] == Hold("blueprint:order", lifted.revision, False, freeze=True, by="bob")
     assert registry.blueprint("order").hold_reason == ""
 
@@ -161,7 +164,8 @@ def test_a_paused_blueprint_stays_paused_when_it_is_edited(registry: Registry, d
 def test_disabling_holds_nothing_and_lifts_a_hold(registry: Registry, documents: Any) -> None:
     registry.deploy([documents.task(), documents.blueprint()])
     registry.disable("order")
-    assert isinstance(published(registry)[-1], BlueprintHead) and published(registry)[-1].status == "disabled"
+    assert isinstance(published(registry)[-1], BlueprintHead)
+    assert published(registry)[-1].status == "disabled"
     registry.pause("order", "x")
     registry.disable("order")
     assert published(registry)[-1].held is False
@@ -235,7 +239,7 @@ def test_edits_of_many_threads_follow_one_another(tmp_path: Path, clock: Any, do
 
 
 def test_a_database_in_memory_is_shared_by_threads(registry: Registry, documents: Any) -> None:
-    threads = [threading.Thread(target=lambda n=n: registry.deploy([documents.task(f"task-{n}")])) for n in range(8)]  # type: ignore[misc]
+    threads = [threading.Thread(target=lambda n=n: registry.deploy([documents.task(f"task-{n}")])) for n in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

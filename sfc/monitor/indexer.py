@@ -1,0 +1,108 @@
+"""The indexer: reads ``sfc.history`` and ``sfc.dead-letters`` into the flow index.
+
+The index's own positions count, since they are stored with what was read; the group's are committed for lag displays. So a record
+that is delivered again (a kill between index and commit, a rebalance) is skipped or changes nothing.
+"""
+
+from __future__ import annotations
+
+from sfc.errors import LogError, MalformedRecord
+from sfc.log import get_logger
+from sfc.ports import Consumer, DeadLetterDocument, FlowIndex, Log, Partition, Position, Record
+from sfc.wire.dead_letters import decode_dead_letter
+from sfc.wire.history import HistoryRecord, decode_history
+from sfc.wire.topics import Names
+
+BATCH = 2_000
+
+
+class Indexer:
+    """One thread steps it. Several may run: each reads its share of the partitions, into one index."""
+
+    def __init__(self, log: Log, names: Names, index: FlowIndex, *, batch: int = BATCH) -> None:
+        self.malformed = 0  # history records that could not be read, and were left out
+        self._log = log
+        self._names = names
+        self._index = index
+        self._batch = batch
+        self._arrived: list[Partition] = []
+        self._logger = get_logger()
+        self._consumer: Consumer = log.consumer(
+            names.monitor_group,
+            [names.history, names.dead_letters],
+            paused=True,
+            assigned=self._arrived.extend,
+            revoked=self._leave,
+        )
+
+    def step(self, timeout_s: float = 0.1) -> int:
+        """Indexes what is there. Returns how many records. When the index fails, its error is raised and nothing is lost: the next
+        step reads the same records again."""
+        self._start_arrived()
+        taken = self._consumer.take(self._batch, timeout_s)
+        # Partitions that came anew during the take wait for their position; what was in hand of them is older than that.
+        records = [r for r in taken if Partition(r.topic, r.partition) not in self._arrived]
+        self._start_arrived()
+        if not records:
+            return 0
+        positions = {Partition(r.topic, r.partition): r.offset + 1 for r in records}
+        try:
+            self._take(records, positions)
+        except BaseException:
+            self._arrived.extend(set(positions) & self._consumer.assignment())
+            raise
+        try:
+            self._consumer.commit({at: Position(offset) for at, offset in positions.items()})
+        except LogError as e:  # put out of the group: whoever has the partitions now goes by the index
+            self._logger.info("positions were not committed", action="monitor.commit", reason=e.message)
+        return len(records)
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _take(self, records: list[Record], positions: dict[Partition, int]) -> None:
+        history: list[HistoryRecord] = []
+        dead: list[DeadLetterDocument] = []
+        for record in records:
+            if record.topic == self._names.dead_letters:
+                dead.append(dead_letter_document(record))
+            elif record.value is not None:
+                try:
+                    history.append(decode_history(record.value))
+                except MalformedRecord as e:
+                    self.malformed += 1
+                    where = f"{record.topic}-{record.partition}@{record.offset}"
+                    self._logger.warning("a history record was left out", action="monitor.malformed", record=where, reason=e.message)
+        self._index.index(history, dead, positions)
+
+    def _leave(self, partitions: list[Partition]) -> None:
+        self._arrived = [at for at in self._arrived if at not in partitions]
+
+    def _start_arrived(self) -> None:
+        """Begins where the index is; where the log is another one by now (made again, or cut off), at its start."""
+        if not self._arrived:
+            return
+        arrived = [at for at in self._arrived if at in self._consumer.assignment()]
+        known, starts, ends = self._index.positions(), self._log.starts(arrived), self._log.ends(arrived, committed=False)
+        for at in arrived:
+            position = known.get(at, starts[at])
+            self._consumer.start(at, position if starts[at] <= position <= ends[at] else starts[at])
+        self._arrived = []
+
+
+def dead_letter_document(record: Record) -> DeadLetterDocument:
+    """A record of sfc.dead-letters as the index keeps it. One whose origin is unknown gets an id of its own place."""
+    letter = decode_dead_letter(record.key, record.value, list(record.headers))
+    known = bool(letter.topic or letter.topic_id)
+    return DeadLetterDocument(
+        id=letter.id if known else f"{record.topic}-{record.partition}-{record.offset}",
+        at_ms=record.append_ms or record.timestamp_ms,
+        reason=letter.reason,
+        detail=letter.detail,
+        topic=letter.topic,
+        partition=letter.partition,
+        offset=letter.offset,
+        key=letter.key,
+        value=letter.value,
+        headers=list(letter.headers),
+    )
