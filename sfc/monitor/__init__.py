@@ -1,1 +1,5 @@
-"""The flow monitor: from sfc.history to an index that can be asked."""
+"""From the history to lists and statistics: projection, folding, and the indexer that feeds a FlowIndex."""
+
+from sfc.monitor.indexer import Indexer
+
+__all__ = ["Indexer"]

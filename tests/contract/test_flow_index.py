@@ -132,7 +132,7 @@ def test_a_second_life_replaces_the_first_and_the_history_has_both(index: FlowIn
 
 def test_an_interval_in_several_records_is_taken_whole(index: FlowIndex) -> None:
     parts = whole("order:1")
-    end = {"status": "SUCCEEDED", "seq": 4, "ended_ms": 1_010, "updated_ms": 1_010}
+    end: dict[str, Any] = {"status": "SUCCEEDED", "seq": 4, "ended_ms": 1_010, "updated_ms": 1_010}
     take(index, record("order:1", *parts[0].events, **end))
     take(index, record("order:1", *parts[1].events, first=3, **end))
     assert len(index.history("order:1")) == 4

@@ -1,0 +1,175 @@
+"""From the log into the index, whatever is delivered again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import pytest
+
+from sfc.adapters.embedded import EmbeddedLog
+from sfc.adapters.sql import SqliteFlowIndex
+from sfc.engine import events as e
+from sfc.monitor import Indexer
+from sfc.ports import DeadLetterDocument, Partition, Position, TopicSpec
+from sfc.wire.dead_letters import DeadLetter, dead_letter_headers
+from sfc.wire.history import HistoryRecord, Summary, encode_history
+from sfc.wire.topics import Names, core_topics
+
+NAMES = Names("test")
+SHARDS = 2
+
+
+class Index(SqliteFlowIndex):
+    """Fails when it is told to, and remembers what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fail = False
+        self.taken: list[str] = []
+
+    def index(
+        self, records: Sequence[HistoryRecord], dead_letters: Sequence[DeadLetterDocument], positions: Mapping[Partition, int]
+    ) -> None:
+        if self.fail:
+            self.fail = False
+            raise OSError("disk full")
+        self.taken += [f"{r.flow}/{r.first}" for r in records]
+        super().index(records, dead_letters, positions)
+
+
+@pytest.fixture
+def log() -> Iterator[EmbeddedLog]:
+    opened = EmbeddedLog.memory()
+    make_topics(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def index() -> Iterator[Index]:
+    opened = Index()
+    yield opened
+    opened.close()
+
+
+def make_topics(log: EmbeddedLog) -> None:
+    log.create([TopicSpec(name, n, config) for name, (n, config) in core_topics(NAMES, SHARDS).items()])
+
+
+def put(log: EmbeddedLog, flow: str, first: int = 1, shard: int = 0, run: int = 0) -> None:
+    started = e.ExecutionStarted(first, run, 1, flow=flow, blueprint="order", version=1, hash="h")
+    event = started if first == 1 else e.StateEntered(first, run, 1, branch=0, state="A", kind="Pass")
+    summary = Summary(blueprint="order", version=1, status="RUNNING", seq=first, started_ms=1, updated_ms=1)
+    producer = log.producer()
+    producer.send(NAMES.history, encode_history(HistoryRecord(flow, run, first, [event], summary)), flow.encode(), None, shard)
+    producer.flush()
+    producer.close()
+
+
+def drain(indexer: Indexer) -> int:
+    """Steps until a few steps in a row bring nothing."""
+    total = idle = 0
+    while idle < 3:
+        taken = indexer.step(0.01)
+        total += taken
+        idle = 0 if taken else idle + 1
+    return total
+
+
+def test_history_of_all_shards_is_indexed_and_positions_are_committed(log: EmbeddedLog, index: Index) -> None:
+    put(log, "order:1", shard=0)
+    put(log, "order:2", shard=1)
+    indexer = Indexer(log, NAMES, index)
+    assert drain(indexer) == 2
+    assert index.get("order:2") is not None
+    at = Partition(NAMES.history, 1)
+    assert index.positions()[at] == 1
+    assert log.group_positions(NAMES.monitor_group)[at].offset == 1
+    indexer.close()
+
+
+def test_the_positions_in_the_index_win_over_the_groups(log: EmbeddedLog, index: Index) -> None:
+    for n in range(3):
+        put(log, f"order:{n}")
+    at = Partition(NAMES.history, 0)
+    index.index([], [], {at: 2})
+    log.set_group_positions(NAMES.monitor_group, {at: Position(0)})
+    indexer = Indexer(log, NAMES, index)
+    drain(indexer)
+    assert index.taken == ["order:2/1"]
+    indexer.close()
+
+
+def test_a_new_index_is_made_from_the_whole_log(log: EmbeddedLog, index: Index) -> None:
+    put(log, "order:1")
+    log.set_group_positions(NAMES.monitor_group, {Partition(NAMES.history, 0): Position(1)})
+    indexer = Indexer(log, NAMES, index)
+    drain(indexer)
+    assert index.taken == ["order:1/1"]
+    indexer.close()
+
+
+def test_an_index_that_is_ahead_of_the_log_begins_at_its_start(log: EmbeddedLog, index: Index) -> None:
+    put(log, "order:1")
+    index.index([], [], {Partition(NAMES.history, 0): 500})
+    indexer = Indexer(log, NAMES, index)
+    drain(indexer)
+    assert index.taken == ["order:1/1"]
+    assert index.positions()[Partition(NAMES.history, 0)] == 1
+    indexer.close()
+
+
+def test_when_the_index_fails_the_same_records_are_read_again_in_order(log: EmbeddedLog, index: Index) -> None:
+    for first in range(1, 6):
+        put(log, "order:1", first)
+    indexer = Indexer(log, NAMES, index, batch=2)
+    index.fail = True
+    with pytest.raises(OSError, match="disk full"):
+        drain(indexer)
+    assert drain(indexer) == 5
+    assert index.taken == [f"order:1/{n}" for n in range(1, 6)]
+    assert index.counters().events == 5
+    indexer.close()
+
+
+def test_a_second_indexer_goes_on_where_the_first_left(log: EmbeddedLog, index: Index) -> None:
+    put(log, "order:1")
+    first = Indexer(log, NAMES, index)
+    drain(first)
+    first.close()
+    put(log, "order:2")
+    second = Indexer(log, NAMES, index)
+    drain(second)
+    assert index.taken == ["order:1/1", "order:2/1"]
+    second.close()
+
+
+def test_a_record_that_cannot_be_read_is_left_out_and_counted(log: EmbeddedLog, index: Index) -> None:
+    producer = log.producer()
+    producer.send(NAMES.history, b"{nonsense", b"order:1", None, 0)
+    producer.flush()
+    put(log, "order:2")
+    indexer = Indexer(log, NAMES, index)
+    drain(indexer)
+    assert indexer.malformed == 1
+    assert index.taken == ["order:2/1"]
+    assert index.positions()[Partition(NAMES.history, 0)] == 2
+    indexer.close()
+
+
+def test_dead_letters_are_indexed_with_their_origin(log: EmbeddedLog, index: Index) -> None:
+    letter = DeadLetter("not-json", "no JSON at byte 3", "orders", "tid", 2, 17, b"k", b"\xff", (("h", b"v"),))
+    producer = log.producer()
+    for _ in range(2):
+        producer.send(NAMES.dead_letters, letter.value, letter.key, dead_letter_headers(letter), 0)
+    producer.send(NAMES.dead_letters, b"somebody else's", None, [("sfc-origin-offset", b"x")], 0)
+    producer.flush()
+    indexer = Indexer(log, NAMES, index)
+    assert drain(indexer) == 3
+    shown = index.dead_letter("tid-2-17")
+    assert shown is not None
+    assert (shown.reason, shown.topic, shown.offset, shown.value, shown.headers) == ("not-json", "orders", 17, b"\xff", [("h", b"v")])
+    assert shown.at_ms > 0
+    assert index.dead_letter(f"{NAMES.dead_letters}-0-2") is not None
+    assert len(index.dead_letters().dead_letters) == 2
+    indexer.close()
