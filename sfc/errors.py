@@ -16,6 +16,7 @@
     │   └── ProducerFailed         records were lost or the outcome is unclear: start again from the log
     │       └── TransactionAborted a record was refused and nothing of the transaction became visible: it may be written again
     ├── MalformedRecord            a record that can't be understood: becomes a dead letter
+    ├── NoAnswer                   a command is on the log, and nobody answered in time
     ├── ShardStopped               a shard that must not go on: a torn or foreign log
     └── RegistryError              the registry's database refused or failed
 
@@ -110,6 +111,10 @@ class TransactionAborted(ProducerFailed):
 
 class MalformedRecord(SfcError):
     """A record that can't be understood. Its message is the reason of the dead letter."""
+
+
+class NoAnswer(SfcError):
+    """Something was asked for durably (it is on the log), and no answer came in time: it may be carried out later."""
 
 
 class ShardStopped(SfcError):

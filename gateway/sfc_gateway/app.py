@@ -1,0 +1,42 @@
+"""The gateway as an ASGI application: starts, queries, edits over HTTP."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from sfc_gateway import definitions, dev, flows, overview, problems, starts
+from sfc_gateway.services import Services
+
+_ABOUT = (
+    "Starts flows, shows them, pauses, resumes, stops and redrives them; keeps blueprints and tasks. Errors are application/problem+json."
+)
+
+
+def create_app(services: Services) -> FastAPI:
+    """One application over the services. Everything is under /v1, but for /livez, /readyz, /metrics, /openapi.json and /docs."""
+    app = FastAPI(title="SFC", version=overview.release(), description=_ABOUT, docs_url=None, redoc_url=None)
+    problems.install(app)
+    v1 = APIRouter(prefix="/v1")
+    v1.include_router(starts.router(services))
+    v1.include_router(flows.router(services))
+    v1.include_router(definitions.router(services))
+    v1.include_router(overview.router(services))
+    if services.dev:
+        v1.include_router(dev.router(services))
+    app.include_router(v1)
+    app.include_router(overview.probes(services))
+    page = files("sfc_gateway").joinpath("docs.html").read_text(encoding="utf-8")
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        """The operations, drawn from /openapi.json by a page that needs nothing from elsewhere."""
+        return HTMLResponse(page)
+
+    @app.get("/", include_in_schema=False)
+    def root() -> RedirectResponse:
+        return RedirectResponse("/docs")
+
+    return app

@@ -1,0 +1,98 @@
+"""Bodies in and out: read up to a limit, decoded and encoded by msgspec (integers of any size are kept as they came)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+from fastapi import Request, Response
+
+from sfc.errors import BadInput, RecordTooLarge
+from sfc.registry.documents import parse_document
+
+PAYLOAD_BYTES_MAX = 262_144  # AWS's limit of one payload
+DOCUMENT_BYTES_MAX = 1024 * 1024  # AWS's limit of a definition
+DEPLOY_BYTES_MAX = 16 * 1024 * 1024
+WAIT_S_MAX = 60.0
+
+_decode = msgspec.json.Decoder().decode
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)").fullmatch
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0}
+
+
+async def read_body(request: Request, bytes_max: int, what: str) -> bytes:
+    """Raises RecordTooLarge as soon as the body is known to be over ``bytes_max``."""
+    body = bytearray()
+    announced = request.headers.get("content-length", "")
+    too_large = announced.isdigit() and int(announced) > bytes_max
+    if not too_large:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > bytes_max:
+                too_large = True
+                break
+    if too_large:
+        came = f"{announced} bytes" if announced.isdigit() else "more"
+        raise RecordTooLarge(
+            f"{what} may have {bytes_max} bytes at most, {came} came", hint="keep the payload elsewhere and send its address"
+        )
+    return bytes(body)
+
+
+def decode_json(body: bytes, what: str) -> Any:
+    """Raises BadInput when it is no JSON."""
+    try:
+        return _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
+        came = f"it begins with {body[:40].decode('utf-8', 'replace')!r}" if body else "it is empty"
+        raise BadInput(f"{what} must be JSON: {e}; {came}") from e
+
+
+async def read_json(request: Request, bytes_max: int, what: str, *, empty: Any = ...) -> Any:
+    """The body as JSON; ``empty`` stands for no body, where that is allowed."""
+    body = await read_body(request, bytes_max, what)
+    if not body.strip() and empty is not ...:
+        return empty
+    return decode_json(body, what)
+
+
+async def read_options(request: Request, what: str, allowed: tuple[str, ...]) -> dict[str, Any]:
+    """An optional JSON object with no members but ``allowed``."""
+    found = await read_json(request, PAYLOAD_BYTES_MAX, what, empty={})
+    if not isinstance(found, dict):
+        raise BadInput(f"{what} must be a JSON object with {', '.join(allowed)}; it is {type(found).__name__}")
+    for name, value in found.items():
+        if name not in allowed:
+            raise BadInput(f"{what} has a member {name!r} that is not known here; these are: {', '.join(allowed)}")
+        if name != "input" and not isinstance(value, str):
+            raise BadInput(f"{name} must be text, it is {value!r:.80}")
+    return found
+
+
+async def read_document(request: Request, source: str) -> dict[str, Any]:
+    """A blueprint or task, JSON or YAML. Raises BadInput with the line for what can't be read."""
+    body = await read_body(request, DOCUMENT_BYTES_MAX, "a document")
+    is_json = "json" in request.headers.get("content-type", "")
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as e:
+        raise BadInput(f"{source}: a document must be UTF-8 text (byte {e.start} is not)") from e
+    document = parse_document(text, f"{source}.json" if is_json else source)
+    if not isinstance(document, dict):
+        raise BadInput(f"{source}: a document is an object, this is {'empty' if document is None else type(document).__name__}")
+    return document
+
+
+def duration_s(text: str, name: str) -> float:
+    """Seconds of ``500ms``, ``10s``, ``1m``, at most 60 s. Raises BadInput."""
+    found = _DURATION(text)
+    seconds = float(found[1]) * _UNIT_S[found[2]] if found else -1.0
+    if not 0 < seconds <= WAIT_S_MAX:
+        raise BadInput(f"{name} must be a time such as 500ms, 10s or 1m, at most {WAIT_S_MAX:.0f}s; it is {text!r}")
+    return seconds
+
+
+def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Plain values and Structs as JSON."""
+    return Response(msgspec.json.encode(content), status, headers, "application/json")

@@ -1,0 +1,120 @@
+"""/v1/flows: what the index knows of flows, and what may be asked of one."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from sfc.asl.timestamps import parse_timestamp
+from sfc.engine.commands import Pause, Redrive, Resume, Stop
+from sfc.errors import BadInput, UnknownName
+from sfc.ports import FlowQuery
+from sfc.runtime.starts import new_uuid7
+from sfc.wire.ids import ID_CHARACTERS_MAX
+from sfc_gateway.bodies import json_response, read_options
+from sfc_gateway.services import Services
+from sfc_gateway.verdicts import ask
+
+_FLOW_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}:[A-Za-z0-9._:-]+").fullmatch
+_STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PAUSED")
+By = Annotated[str, Header(alias="Sfc-By", description="Who asks, for the history.")]
+
+
+def router(services: Services) -> APIRouter:
+    routes = APIRouter(prefix="/flows", tags=["flows"])
+
+    @routes.get("", summary="Find flows, newest first")
+    def find_flows(
+        status: Annotated[str, Query(description=" | ".join(_STATUSES))] = "",
+        blueprint: str = "",
+        version: Annotated[int, Query(ge=0)] = 0,
+        state: Annotated[str, Query(description="A state in which the flow is now.")] = "",
+        error: str = "",
+        q: Annotated[str, Query(description="Somewhere in id, error or cause.")] = "",
+        started_from: Annotated[str, Query(description="RFC 3339 or milliseconds since 1970; inclusive.")] = "",
+        started_to: Annotated[str, Query(description="The same; exclusive.")] = "",
+        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+        cursor: Annotated[str, Query(description="The next_cursor of a page.")] = "",
+    ) -> Response:
+        wanted = status.upper()
+        if wanted and wanted not in _STATUSES:
+            raise BadInput(f"there is no status {status!r}: {', '.join(_STATUSES)} are")
+        query = FlowQuery(
+            status=wanted,
+            blueprint=blueprint,
+            version=version,
+            state=state,
+            error=error,
+            started_from_ms=_time_ms(started_from, "started_from"),
+            started_to_ms=_time_ms(started_to, "started_to"),
+            text=q,
+            limit=limit,
+            cursor=cursor,
+        )
+        return json_response(services.index.find(query))
+
+    @routes.get("/{flow}", summary="One flow: its latest run")
+    def get_flow(flow: str) -> Response:
+        found = services.index.get(_flow_id(flow))
+        if found is None:
+            raise UnknownName(f"there is no flow {flow}", hint="one that has just started shows up within a second: `sfc flows list`")
+        return json_response(found)
+
+    @routes.get("/{flow}/history", summary="The events of a flow, in order")
+    def get_history(flow: str, run: Annotated[int | None, Query(description="Default: the latest.")] = None) -> Response:
+        found = services.index.history(_flow_id(flow), run)
+        if not found:
+            raise UnknownName(f"there is no history of {flow}{'' if run is None else f' in run {run}'}", hint="`sfc flows list`")
+        return json_response({"flow": flow, "events": found})
+
+    @routes.post("/{flow}/pause", summary="Pause a flow")
+    async def pause_flow(flow: str, request: Request, by: By = "") -> Response:
+        """Jobs at work are finished and their results kept; nothing else happens until it is resumed. Body: {"reason"}, or none."""
+        options = await read_options(request, "the body of a pause", ("reason",))
+        return await ask(services, _flow_id(flow), Pause(options.get("reason", ""), by))
+
+    @routes.post("/{flow}/resume", summary="Lift a flow's own pause")
+    async def resume_flow(flow: str, request: Request, by: By = "") -> Response:
+        await read_options(request, "the body of a resume", ("reason",))
+        return await ask(services, _flow_id(flow), Resume(by))
+
+    @routes.post("/{flow}/stop", summary="End a flow as ABORTED")
+    async def stop_flow(flow: str, request: Request, by: By = "") -> Response:
+        """Body: {"error", "cause"}, or {"reason"} for the cause, or none."""
+        options = await read_options(request, "the body of a stop", ("error", "cause", "reason"))
+        return await ask(services, _flow_id(flow), Stop(options.get("error"), options.get("cause", options.get("reason")), by))
+
+    @routes.post("/{flow}/redrive", summary="Let a failed, timed-out or aborted flow go on where it ended")
+    async def redrive_flow(
+        flow: str,
+        request: Request,
+        by: By = "",
+        idempotency_key: Annotated[str, Header(description="The same key redrives once.")] = "",
+    ) -> Response:
+        """Body: {"input"} in place of the failed states' input, or none."""
+        options: dict[str, Any] = await read_options(request, "the body of a redrive", ("input",))
+        asked = idempotency_key or new_uuid7(services.clock)
+        return await ask(services, _flow_id(flow), Redrive(asked, options.get("input"), "input" in options, by))
+
+    return routes
+
+
+def _flow_id(flow: str) -> str:
+    if len(flow) > ID_CHARACTERS_MAX or not _FLOW_ID(flow):
+        raise UnknownName(
+            f"there is no flow {flow!r:.220}: a flow's id is <blueprint>:<rest>", hint="`sfc flows list` shows those there are"
+        )
+    return flow
+
+
+def _time_ms(text: str, name: str) -> int:
+    if not text:
+        return 0
+    if text.isdigit():
+        return int(text)
+    time_ns = parse_timestamp(text)
+    if time_ns is None:
+        raise BadInput(f"{name} must be a time such as 2026-01-31T08:00:00Z, or milliseconds since 1970; it is {text!r}")
+    return time_ns // 1_000_000

@@ -1,0 +1,109 @@
+"""/v1/statistics, /v1/dead-letters, /v1/cluster; probes and metrics."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from sfc.errors import UnknownName
+from sfc.ports import Partition
+from sfc.wire.state import decode_shard, shard_key
+from sfc_gateway.bodies import json_response
+from sfc_gateway.services import Services
+
+_LAST_RECORDS = 50  # a shard's record is the last of its transaction; markers and aborted records may follow it
+
+
+def release() -> str:
+    """SFC's version."""
+    try:
+        return version("service-flow-conductor")
+    except PackageNotFoundError:  # a checkout that was never installed
+        return "unknown"
+
+
+def router(services: Services) -> APIRouter:
+    routes = APIRouter(tags=["overview"])
+
+    @routes.get("/statistics", summary="Flows by status and version, times per state, dead letters, dropped replies")
+    def statistics(blueprint: str = "") -> Response:
+        if blueprint:
+            services.registry.blueprint(blueprint)  # one that is unknown is an error, one without flows is not
+        found: dict[str, Any] = msgspec.to_builtins(services.index.statistics(blueprint or None))
+        return json_response(
+            {**found, "dead_letters": services.index.counters().dead_letters, "replies_dropped": replies_dropped(services)}
+        )
+
+    @routes.get("/dead-letters", summary="What could not be understood, newest first")
+    def dead_letters(limit: Annotated[int, Query(ge=1, le=1000)] = 50, cursor: str = "") -> Response:
+        return json_response(services.index.dead_letters(limit, cursor))
+
+    @routes.get("/dead-letters/{letter}", summary="One dead letter with its record")
+    def dead_letter(letter: str) -> Response:
+        """Key, value and headers are base64: they may be anything."""
+        found = services.index.dead_letter(letter)
+        if found is None:
+            raise UnknownName(f"there is no dead letter {letter}", hint="`sfc dead-letters list` shows those there are")
+        return json_response(found)
+
+    @routes.get("/cluster", summary="Where this gateway stands")
+    def cluster() -> Response:
+        return json_response(
+            {
+                "cluster": services.log.cluster_id(),
+                "namespace": services.names.namespace,
+                "shards": services.shards,
+                "kind": "embedded" if services.embedded else "kafka",
+                "release": release(),
+                "instance": services.instance,
+                "dev": services.dev,
+            }
+        )
+
+    return routes
+
+
+def replies_dropped(services: Services) -> int:
+    """Answers that came for closed jobs, over all shards, as of their last commits: the shards' own records tell."""
+    partitions = [Partition(services.names.state, n) for n in range(services.shards)]
+    ends, starts = services.log.ends(partitions), services.log.starts(partitions)
+    reader = services.log.reader({at: max(starts[at], ends[at] - _LAST_RECORDS) for at in partitions if ends[at] > starts[at]})
+    dropped: dict[int, int] = {}
+    try:
+        while any(reader.position(at) < ends[at] for at in partitions if ends[at] > starts[at]):
+            records = reader.take(1_000, 0.5)
+            for record in records:
+                if record.key == shard_key(record.partition) and record.value is not None:
+                    dropped[record.partition] = decode_shard(record.value).dropped_replies
+            if not records:
+                break
+    finally:
+        reader.close()
+    return sum(dropped.values())
+
+
+def probes(services: Services) -> APIRouter:
+    """Outside /v1: as on every role."""
+    routes = APIRouter(tags=["health"])
+
+    @routes.get("/livez", summary="Whether this process works")
+    def livez() -> Response:
+        return _check(services.live())
+
+    @routes.get("/readyz", summary="Whether it may be asked")
+    def readyz() -> Response:
+        return _check(services.definitions.ready if services.ready is None else services.ready())
+
+    @routes.get("/metrics", summary="Prometheus metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return routes
+
+
+def _check(good: bool) -> Response:
+    return json_response({"status": "ok" if good else "unavailable"}, 200 if good else 503)
