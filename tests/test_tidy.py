@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("sfc", "workers/sfc_workers", "gateway/sfc_gateway", "scheduler/sfc_scheduler")
-SKIPPED = {".git", ".venv", ".venv-uv", ".sfc", ".bench", ".cache", "node_modules", "dist", "build", "__pycache__"}
+SKIPPED = {".git", ".hypothesis", ".venv", ".venv-uv", ".sfc", ".bench", ".cache", "node_modules", "dist", "build", "__pycache__"}
 TEXT = {".py", ".md", ".toml", ".yaml", ".yml", ".json", ".jsonl", ".lock", ".sh", ".xml", ".ini", ".mako", ".html", ".js", ""}
 SOURCE = {".py", ".sh", ".js", ".html"}
 LINES_MAX = 500
