@@ -28,3 +28,5 @@ RESTORE_SECONDS = Histogram(
 )
 FENCED = Counter("sfc_shards_fenced", "Times that another owner took a shard of this process.")
 LANE_RESTARTS = Counter("sfc_lane_restarts", "Times that a lane began again from the log because a producer was spent.")
+TRIGGER_RECORDS = Counter("sfc_trigger_records", "Records that topic triggers took, by what became of them.", ["blueprint", "outcome"])
+BRIDGE_RECORDS = Counter("sfc_bridge_records", "Records of reply topics, by what became of them.", ["task", "outcome"])
