@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from sfc.engine.commands import Command, DispatchFailed, Dispatched, Fire, FlowCommand, Hold, Start, Tick, Wake
-from sfc.engine.decide import Decision, decide
+from sfc.engine.decide import decide
 from sfc.engine.evolve import kept
 from sfc.engine.effects import DispatchJob, RefuseStart, Reply
 from sfc.engine.flow import Flow, next_due_ms
 from sfc.engine.program import Program
 from sfc.engine.rules import RULES
 from sfc.engine.shard import HoldRecord, ShardState, Waking, held_by
+from sfc.engine.turn import Decision
 from sfc.errors import MalformedRecord, ShardStopped
 from sfc.log import get_logger
 from sfc.ports import Clock, Log, Record, StateStore, Transaction
