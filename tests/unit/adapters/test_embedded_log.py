@@ -351,3 +351,17 @@ def test_an_assignment_is_even_and_sticky() -> None:
     assert three[1] == second
     assert balanced([(t, set()), (frozenset({"u"}), set())], {"t": 2, "u": 1}) == [{*ats[:2]}, {Partition("u", 0)}]
     assert balanced([(t, set())], {}) == [set()]
+
+
+def test_a_partition_has_one_owner_until_he_has_given_it_up(opened: EmbeddedLog) -> None:
+    opened.create([TopicSpec("t", 2)])
+    said: list[tuple[str, list[Partition]]] = []
+    first = opened.consumer("g", ["t"], revoked=lambda ats: said.append(("first gives up", ats)))
+    first.take(1, 0)
+    second = opened.consumer("g", ["t"], assigned=lambda ats: said.append(("second has", ats)))
+    second.take(1, 0)
+    assert (said, len(first.assignment()), second.assignment()) == ([], 2, set())
+    first.take(1, 0)
+    second.take(1, 0)
+    (moved,) = second.assignment()
+    assert said == [("first gives up", [moved]), ("second has", [moved])]
