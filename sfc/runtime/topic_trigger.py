@@ -13,7 +13,7 @@ from sfc.runtime.carrier import Carrier, mark_of, source_id
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.metrics import TRIGGER_RECORDS
 from sfc.runtime.trigger_definition import Refused, TriggerDefinition, definition_of, words_of
-from sfc.runtime.trigger_start import continues, first_positions
+from sfc.runtime.trigger_start import continues, first_offsets
 from sfc.wire import headers
 from sfc.wire.definitions import TriggerRecord
 from sfc.wire.topics import Names
@@ -134,7 +134,8 @@ class TopicTrigger:
         new = [p for p in partitions if p not in begun]
         if new:
             later = self._topic_is_new or self._has_begun_elsewhere()
-            first = first_positions(self._log, self.trigger, topic_id, new, topic_is_new=later)
+            offsets = first_offsets(self._log, self.trigger, new, are_new=later)
+            first = {p: Position(offset, self._wanted.metadata) for p, offset in offsets.items()}
             self._consumer.commit(first)  # so that "latest" stays what it was
             for partition, position in first.items():
                 self._add(partition, position, self._wanted, None)
@@ -160,7 +161,7 @@ class TopicTrigger:
 
     def _committed_definition(self, position: Position) -> TriggerDefinition:
         words = words_of(position.metadata)
-        if words is None or words == self._wanted.words:
+        if words is None or not words.topic_id or words == self._wanted.words:
             return self._wanted
         try:
             return TriggerDefinition(words)

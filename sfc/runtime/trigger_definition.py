@@ -22,7 +22,8 @@ _decode_any = msgspec.json.Decoder().decode
 
 
 class Words(Struct, frozen=True, omit_defaults=True):
-    """The committer's own words: all that a successor needs to treat the next records as the committer would have."""
+    """The committer's own words: all that a successor needs to treat the next records as the committer would have. Without
+    ``topic_id`` they are the deploy's, before any record was read; uid and revision alone count then."""
 
     uid: str
     revision: int
@@ -104,4 +105,6 @@ def _kind(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return "true or false"
-    return {dict: "an object", list: "a list"}.get(type(value), "an empty text")
+    if isinstance(value, dict):
+        return "an object"
+    return "a list" if isinstance(value, list) else "an empty text"

@@ -24,19 +24,18 @@ _Key = tuple[str, str]  # blueprint, trigger id
 
 
 class TriggerRole:
-    """See ``sfc.runtime.roles.Role``. ``definitions`` is stepped by somebody else. ``shards``: partitions of ``sfc.commands``, by default
-    those that it has."""
+    """See ``sfc.runtime.roles.Role``. ``shards``: partitions of ``sfc.commands``. ``definitions`` is stepped by somebody else."""
 
-    def __init__(self, log: Log, names: Names, definitions: Definitions, instance: str = "", *, shards: int = 0) -> None:
-        self.instance = instance
+    def __init__(self, log: Log, names: Names, shards: int, definitions: Definitions) -> None:
         self._log = log
         self._names = names
         self._definitions = definitions
-        self._carrier = Carrier(log, names, shards or log.topics()[names.commands])
+        self._carrier = Carrier(log, names, shards)
         self._triggers: dict[_Key, TopicTrigger] = {}
         self._revision = -1
         self._retry_s = 0.0
         self._missing: dict[_Key, float] = {}  # triggers whose topic is not there; when to say so again
+        self._left: dict[_Key, float] = {}  # triggers that were replaced, and when the new ones may join
         self._turn = 0
 
     @property
@@ -48,7 +47,7 @@ class TriggerRole:
         if not self._definitions.ready:
             self._definitions.wait_change(timeout_s)
             return 0
-        if self._definitions.revision != self._revision or (self._missing and time.monotonic() >= self._retry_s):
+        if self._definitions.revision != self._revision or ((self._missing or self._left) and time.monotonic() >= self._retry_s):
             self._follow()
         carried = self._take(timeout_s)
         if self._carrier.due(carried):
@@ -98,6 +97,9 @@ class TriggerRole:
             if key not in wanted or (wanted[key][0].uid, wanted[key][0].topic) != (running.trigger.uid, running.trigger.topic):
                 del self._triggers[key]
                 running.close()
+                # The deploy says where the new one begins, which it can only while the group has no members.
+                self._left[key] = time.monotonic() + RETRY_S
+        self._left = {key: until for key, until in self._left.items() if key in wanted}
         self._missing = {key: said for key, said in self._missing.items() if key in wanted}
         for key, (trigger, paused) in wanted.items():
             try:
@@ -109,6 +111,9 @@ class TriggerRole:
                 _log.error(e.message, action="trigger-unusable", blueprint=key[0], trigger=trigger.id)
 
     def _join(self, key: _Key, trigger: TriggerRecord) -> None:
+        if time.monotonic() < self._left.get(key, 0.0):
+            return
+        self._left.pop(key, None)
         topic = self._log.describe(trigger.topic)
         if topic is None:
             now = time.monotonic()
