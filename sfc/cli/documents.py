@@ -26,7 +26,10 @@ def deploy(paths: Paths, as_json: Json = False) -> None:
     documents = [document for path in paths for document in load_documents(path)]
     documents.sort(key=lambda pair: not is_task(pair[1]))
     with context.client() as gateway:
-        saved = gateway.deploy([document for _, document in documents])
+        saved = gateway.deploy(documents)
+    for row in saved:
+        for warning in row.get("warnings") or ():
+            output.warn(f"{row.get('name')}: {warning.get('pointer') or '/'}: {warning.get('message')} {warning.get('hint', '')}".rstrip())
     columns = [
         output.Column("kind", lambda row: str(row.get("kind", ""))),
         output.Column("name", lambda row: str(row.get("name", "")), whole=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -197,20 +198,20 @@ def tail(
 
 
 def as_document(record: Record) -> dict[str, Any]:
-    """A record as JSON has it: bytes as text, where they are none with replacement characters."""
-    return {
+    """A record as the gateway gives it: what is UTF-8 as text, what is not under ``…_base64``."""
+    document: dict[str, Any] = {
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,
         "timestamp_ms": record.timestamp_ms,
-        "key": _text(record.key),
-        "value": _text(record.value),
-        "headers": {name: _text(value) for name, value in record.headers},
     }
-
-
-def _text(data: bytes | None) -> str | None:
-    return None if data is None else data.decode("utf-8", "replace")
+    for name, data in (("key", record.key), ("value", record.value)):
+        try:
+            document[name] = None if data is None else data.decode()
+        except UnicodeDecodeError:
+            document[f"{name}_base64"] = b64encode(data or b"").decode()
+    document["headers"] = {name: value.decode("utf-8", "replace") for name, value in record.headers}
+    return document
 
 
 def _tail_of_kafka(settings: Settings, topic: str, from_beginning: bool) -> Iterator[dict[str, Any]]:
@@ -243,10 +244,12 @@ def _print_record(record: dict[str, Any], as_json: bool) -> None:
     if as_json:
         output.print_json_lines([record])
         return
+    key = record.get("key") or record.get("key_base64") or "-"
+    value = record.get("value") or record.get("value_base64") or ""
     place = f"{record['partition']}@{record['offset']}"
     line = Text.assemble(
         (f"{output.local_time(record.get('timestamp_ms'))} {place} ", "dim"),
-        (f"{record.get('key') or '-'} ", "cyan"),
-        str(record.get("value") or ""),
+        (f"{key} ", "cyan"),
+        str(value),
     )
     output.console().print(line, soft_wrap=True)

@@ -229,12 +229,15 @@ def test_a_flow_that_was_waited_for_and_failed_is_exit_code_1() -> None:
 def test_deploy_sends_tasks_before_the_blueprints_that_name_them(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("StartAt: A\nStates: {A: {Type: Succeed}}\nSfc: {Name: b}\n")
     (tmp_path / "z.yaml").write_text("Name: t\n")
-    gateway = Gateway(deploy=[{"kind": "task", "name": "t", "version": 1, "created": True}])
+    gateway = Gateway(
+        deploy=[{"kind": "task", "name": "t", "version": 1, "created": True, "warnings": [{"pointer": "/Retry", "message": "too many"}]}]
+    )
     result = run("deploy", str(tmp_path), gateway=gateway)
     assert result.code == 0, result.err
     (documents,) = gateway.calls[0][1]
-    assert [d.get("Name") or d["Sfc"]["Name"] for d in documents] == ["t", "b"]
+    assert [Path(source).name for source, _ in documents] == ["z.yaml", "a.yaml"]
     assert "new version" in result.out
+    assert result.err == "warning: t: /Retry: too many\n"
 
 
 def test_validate_lists_every_problem_with_its_pointer(tmp_path: Path) -> None:
