@@ -13,7 +13,7 @@ from sfc.runtime.carrier import Carrier, mark_of, source_id
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.metrics import TRIGGER_RECORDS
 from sfc.runtime.trigger_definition import Refused, TriggerDefinition, definition_of, words_of
-from sfc.runtime.trigger_start import continues, first_offsets
+from sfc.runtime.trigger_start import continues, first_positions, has_begun
 from sfc.wire import headers
 from sfc.wire.definitions import TriggerRecord
 from sfc.wire.topics import Names
@@ -133,9 +133,8 @@ class TopicTrigger:
         begun = {p: position for p, position in found.items() if continues(position, uid, topic_id)}
         new = [p for p in partitions if p not in begun]
         if new:
-            later = self._topic_is_new or self._has_begun_elsewhere()
-            offsets = first_offsets(self._log, self.trigger, new, are_new=later)
-            first = {p: Position(offset, self._wanted.metadata) for p, offset in offsets.items()}
+            later = self._topic_is_new or has_begun(self._log.group_positions(self._group), self.trigger, topic_id)
+            first = first_positions(self._log, self.trigger, topic_id, new, are_new=later)
             self._consumer.commit(first)  # so that "latest" stays what it was
             for partition, position in first.items():
                 self._add(partition, position, self._wanted, None)
@@ -151,17 +150,9 @@ class TopicTrigger:
         source = source_id("trigger", self.trigger.uid, self._cluster, self._topic.id, str(partition.number))
         self._places[partition] = _Place(definition, position.offset, position.offset, source, until)
 
-    def _has_begun_elsewhere(self) -> bool:
-        """Whether the trigger has begun in other partitions of the topic: those that have no commit were added later."""
-        positions = self._log.group_positions(self._group)
-        return any(
-            p.topic == self.trigger.topic and words_of(x.metadata) is not None and continues(x, self.trigger.uid, self._topic.id)
-            for p, x in positions.items()
-        )
-
     def _committed_definition(self, position: Position) -> TriggerDefinition:
         words = words_of(position.metadata)
-        if words is None or not words.topic_id or words == self._wanted.words:
+        if words is None or words == self._wanted.words:
             return self._wanted
         try:
             return TriggerDefinition(words)

@@ -22,8 +22,7 @@ _decode_any = msgspec.json.Decoder().decode
 
 
 class Words(Struct, frozen=True, omit_defaults=True):
-    """The committer's own words: all that a successor needs to treat the next records as the committer would have. Without
-    ``topic_id`` they are the deploy's, before any record was read; uid and revision alone count then."""
+    """The committer's own words: all that a successor needs to treat the next records as the committer would have."""
 
     uid: str
     revision: int

@@ -13,6 +13,7 @@ from sfc.engine.commands import Start
 from sfc.errors import ProducerFailed
 from sfc.ports import Partition, Position, Record, TopicSpec
 from sfc.runtime.definitions import Definitions
+from sfc.runtime.trigger_start import place_trigger
 from sfc.runtime.triggers import TriggerRole
 from sfc.wire.commands import Received, decode_command
 from sfc.wire.dead_letters import DeadLetter, decode_dead_letter
@@ -314,14 +315,20 @@ def test_an_end_that_is_only_a_gap_does_not_keep_the_old_definition(world: World
 
 
 def test_where_the_deploy_placed_it_is_where_it_begins(world: World) -> None:
+    trigger = TriggerRecord("uid3", "orders", "order_created", "$.order_id", "", "latest", 1)
     world.publish({"order_id": "before"})
-    at = Partition("order_created", 0)
-    world.log.set_group_positions(GROUP, {at: Position(1, '{"revision":1,"uid":"uid3"}')})
+    assert place_trigger(world.log, NAMES, "shop", trigger)
     world.publish({"order_id": "after"})
-    world.head(TriggerRecord("uid3", "orders", "order_created", "$.order_id", "", "latest", 1))
+    assert place_trigger(world.log, NAMES, "shop", trigger)  # the next deploy moves nothing
+    world.head(trigger)
     role = world.role()
     until(role, world.starts)
     assert world.starts() == ["shop:after"]
+    assert place_trigger(world.log, NAMES, "shop", trigger)  # nor does it mind that it runs
+
+
+def test_a_trigger_of_a_missing_topic_cannot_be_placed(world: World) -> None:
+    assert not place_trigger(world.log, NAMES, "shop", TriggerRecord("uid3", "orders", "nowhere"))
 
 
 def test_a_trigger_that_was_added_again_begins_where_from_says(world: World) -> None:
