@@ -47,15 +47,15 @@ class Admin:
 
     def cluster_id(self) -> str:
         return str(
-            self._one(lambda left: self._client.describe_cluster(request_timeout=left), "the question for the cluster's id").cluster_id
+            self._one(lambda left: self._client.describe_cluster(request_timeout=left), "asking for the cluster's id").cluster_id
         )
 
     def topics(self) -> dict[str, int]:
-        found = self._metadata("the question for its topics")
+        found = self._metadata("asking for its topics")
         return {name: len(topic.partitions) for name, topic in found.items() if not name.startswith("__")}
 
     def describe(self, topic: str) -> TopicInfo | None:
-        doing = f"the description of topic {topic}"
+        doing = f"describing the topic {topic}"
         try:
             found = self._one(lambda left: self._client.describe_topics(TopicCollection([topic]), request_timeout=left)[topic], doing)
             resource = ConfigResource(ResourceType.TOPIC, topic)
@@ -99,11 +99,11 @@ class Admin:
             return self._client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=left)[group]
 
         try:
-            found = self._asked(ask, f"the question for the offsets of consumer group {group}")
+            found = self._asked(ask, f"asking for the offsets of consumer group {group}")
         except KafkaException as e:
             if error_of(e).code() == KafkaError.GROUP_ID_NOT_FOUND:
                 return {}
-            raise self._troubles.translated(e, f"the question for the offsets of consumer group {group}") from e
+            raise self._troubles.translated(e, f"asking for the offsets of consumer group {group}") from e
         return {from_kafka(p): Position(p.offset, p.metadata or "") for p in found.topic_partitions if p.offset >= 0}
 
     def set_group_positions(self, group: str, positions: Mapping[Partition, Position]) -> None:
@@ -128,7 +128,7 @@ class Admin:
             )
             left_over = []
             for place, future in asked.items():
-                doing = f"the question for offsets of {place.topic}/{place.partition}"
+                doing = f"asking for offsets of {place.topic}/{place.partition}"
                 try:
                     found[from_kafka(place)] = self._result(future, deadline, doing).offset
                 except KafkaException as e:
@@ -149,10 +149,10 @@ class Admin:
         try:
             return dict(self._client.list_topics(timeout=REQUEST_TIMEOUT_S).topics)
         except KafkaException as e:
-            raise self._troubles.translated(e, doing) from e
+            raise self._refusal(e, doing) from e
 
     def _led(self, names: set[str]) -> bool:
-        found = self._metadata("the question for its topics")
+        found = self._metadata("asking for its topics")
         return all(
             name in found and found[name].partitions and all(p.leader >= 0 for p in found[name].partitions.values()) for name in names
         )
@@ -177,9 +177,11 @@ class Admin:
         try:
             return future.result(max(0.0, deadline - time.monotonic()) + _GRACE_S)
         except FutureTimeout as e:
+            self._client.poll(0)  # tells why
             raise self._troubles.unavailable(doing) from e
 
     def _refusal(self, exception: KafkaException, doing: str) -> LogError | LogUnavailable:
         if error_of(exception).code() in _NO_TOPIC:
             return TopicMissing(f"Kafka at {self._troubles.servers} knows no such topic or partition ({doing}).")
+        self._client.poll(0)  # tells why
         return self._troubles.translated(exception, doing)

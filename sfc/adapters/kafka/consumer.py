@@ -18,6 +18,9 @@ Callback = Callable[[list[Partition]], None]
 
 _SLICE_S = 0.1  # between two of them Ctrl-C and starts that had to wait get their turn
 _STARTING_SLICE_S = 0.01
+_LEAVE_SLICE_S = 0.01
+_LEAVE_LIMIT_S = 5.0
+_DRAINED = 1_000  # records thrown away at a time while leaving
 _COORDINATOR_LIMIT_S = 8.0
 _COMMIT_RETRY_S = 0.05
 _COMMIT_LIMIT_S = 5.0
@@ -65,6 +68,7 @@ class KafkaConsumer:
         self._begun: dict[Partition, int] = {}  # where a partition was last started
         self._starts: dict[Partition, int] = {}  # starts that the client was not ready for
         self._gone: set[Partition] = set()  # taken away during the present call of take
+        self._unwanted: set[Partition] = set()  # came while leaving: the owner never hears of them
         self._closed = False
         self._client = Client({**properties, "error_cb": self._troubles}, logger=logger)
         self._client.subscribe(list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
@@ -116,22 +120,30 @@ class KafkaConsumer:
             if error.code() not in _COMMIT_AGAIN or time.monotonic() > deadline:
                 break
             time.sleep(_COMMIT_RETRY_S)
-        raise self._troubles.translated(KafkaException(error), "the commit of consumer offsets")
+        raise self._troubles.translated(KafkaException(error), "committing consumer offsets")
 
     def committed(self, partitions: Sequence[Partition]) -> dict[Partition, Position]:
         try:
             found = self._client.committed([to_kafka(p) for p in partitions], _COORDINATOR_LIMIT_S)
         except KafkaException as e:
-            raise self._troubles.translated(e, "the question for committed offsets") from e
+            raise self._troubles.translated(e, "asking for committed offsets") from e
         for one in found:
             if one.error is not None:
-                raise self._troubles.translated(KafkaException(one.error), "the question for committed offsets")
+                raise self._troubles.translated(KafkaException(one.error), "asking for committed offsets")
         return {from_kafka(one): Position(one.offset, one.metadata or "") for one in found if one.offset >= 0}
 
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
+        # Closing with a rebalance still in the queue answers it twice: librdkafka then leaves before the revoke callback could commit, or
+        # ends the whole process ("assert: !rd_kafka_assignment_in_progress"). So it leaves first, and closes when nothing is assigned.
+        self._client.unsubscribe()
+        deadline = time.monotonic() + _LEAVE_LIMIT_S
+        while True:
+            self._client.consume(_DRAINED, _LEAVE_SLICE_S)
+            if not (self._owned or self._unwanted) or time.monotonic() > deadline:
+                break
         self._client.close()
         self._drop(sorted(self._owned), self._tell_revoked)
         self._raise()
@@ -181,7 +193,7 @@ class KafkaConsumer:
                 self._client.resume([place])
             except KafkaException as e:
                 if error_of(e).code() not in (KafkaError._STATE, KafkaError._PREV_IN_PROGRESS, KafkaError._TIMED_OUT):
-                    raise self._troubles.translated(e, f"the start of {partition.topic}/{partition.number}") from e
+                    raise self._troubles.translated(e, f"starting {partition.topic}/{partition.number}") from e
                 # The client isn't ready to move it: take tries again.
             else:
                 del self._starts[partition]
@@ -189,9 +201,12 @@ class KafkaConsumer:
     def _on_assign(self, client: Client, places: list[TopicPartition]) -> None:
         partitions = [from_kafka(place) for place in places]
         for place in places:
-            # A place of its own saves the question for the group's offset, which would be wrong for a lane anyway.
+            # A place of its own saves asking for the group's offset, which would be wrong for a lane anyway.
             place.offset = 0 if self._paused else OFFSET_INVALID
         client.incremental_assign(places)
+        if self._closed:
+            self._unwanted.update(partitions)
+            return
         self._owned.update(partitions)
         if self._paused and places:
             client.pause(places)
@@ -208,9 +223,11 @@ class KafkaConsumer:
         client.incremental_unassign(places)
 
     def _drop(self, partitions: list[Partition], tell: Callback) -> None:
-        if partitions:
-            self._guarded(tell, partitions)
+        known = [partition for partition in partitions if partition not in self._unwanted]
+        if known:
+            self._guarded(tell, known)
         for partition in partitions:
+            self._unwanted.discard(partition)
             self._owned.discard(partition)
             self._waiting.discard(partition)
             self._begun.pop(partition, None)

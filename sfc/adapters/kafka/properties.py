@@ -44,6 +44,8 @@ _CONSUMER: Properties = {
     "fetch.wait.max.ms": 100,
     # The default of 1 s would let a drained queue sit idle before it is fetched again.
     "fetch.queue.backoff.ms": 1,
+    # A broker that hangs holds a synchronous commit no longer than this.
+    "socket.timeout.ms": 10_000,
     # A topic made after the subscription is found within this time (the default is five minutes).
     "topic.metadata.refresh.interval.ms": 5_000,
 }

@@ -47,7 +47,7 @@ def _without_nulls(headers: list[tuple[str, bytes | None]]) -> Headers:
 def to_kafka(partition: Partition, position: Position | None = None) -> TopicPartition:
     if position is None:
         return TopicPartition(partition.topic, partition.number)
-    return TopicPartition(partition.topic, partition.number, position.offset, position.metadata or None)
+    return TopicPartition(partition.topic, partition.number, position.offset, position.metadata)
 
 
 def from_kafka(found: TopicPartition) -> Partition:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,9 @@ from sfc.adapters.kafka.records import to_kafka
 from sfc.adapters.kafka.troubles import Troubles, error_of, is_fenced, is_too_large, logger
 from sfc.errors import LogError, ProducerFailed, ProducerFenced, RecordTooLarge, TransactionAborted
 from sfc.ports import Consumer, Headers, Partition, Position
+
+# Said of a producer that is closed because its initialisation had no answer: that is reported already.
+warnings.filterwarnings("ignore", message="Producer abort_transaction failed during close", category=RuntimeWarning)
 
 _INIT_LIMIT_S = 9.0
 _SLOW_S = 1.0

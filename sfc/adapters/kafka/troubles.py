@@ -15,15 +15,21 @@ logger = logging.getLogger("sfc.kafka")
 
 
 def _is_news(line: logging.LogRecord) -> bool:
-    """librdkafka warns of each gapless producer (which we mean), and of each retry while a coordinator is busy (which ends by itself)."""
+    """Whether a line of librdkafka's is worth a line of ours.
+
+    It repeats lost connections several times a second (``Troubles`` tells of them, at intervals), warns of every gapless producer (which
+    is meant), and of each retry while a coordinator is busy (which ends by itself).
+    """
     text = line.getMessage()
-    return "enable.gapless.guarantee is experimental" not in text and not (" GETPID " in f" {text}" and text.endswith("retrying"))
+    if text.startswith(("FAIL ", "ERROR ")):
+        return False
+    return "enable.gapless.guarantee is experimental" not in text and not (text.startswith("GETPID ") and text.endswith("retrying"))
 
 
 logger.addFilter(_is_news)
 
 _AWAY = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._SSL, KafkaError._AUTHENTICATION})
-_TIMED_OUT = frozenset({KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE, KafkaError.REQUEST_TIMED_OUT})
+_TIMED_OUT = frozenset({KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE, KafkaError.REQUEST_TIMED_OUT, KafkaError._WAIT_COORD})
 _FENCED = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})
 _TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE})
 _NO_TOPIC = frozenset({KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART})
@@ -83,7 +89,7 @@ class Troubles:
     def unavailable(self, doing: str) -> LogUnavailable:
         because = f" Last error: {self.last}." if self.last else ""
         return LogUnavailable(
-            f"No Kafka broker at {self.servers} answered in time while {doing}.{because} "
+            f"No Kafka broker answered in time at {self.servers}, {doing}.{because} "
             "Check that Kafka runs, that bootstrap.servers names it, and that its advertised listeners can be reached from here."
         )
 
@@ -92,7 +98,7 @@ class Troubles:
         error = error_of(exception)
         if error.code() in _AWAY or error.code() in _TIMED_OUT:
             return self.unavailable(doing)
-        text = f"Kafka at {self.servers} refused {doing}: {self.say(error)}"
+        text = f"Kafka at {self.servers} failed at {doing}: {self.say(error)}"
         if error.code() in _FENCED:
             return ProducerFenced(text)
         if error.code() in _NO_TOPIC:

@@ -1,0 +1,132 @@
+"""Real services for the test run.
+
+For each service the first of these that is there: the address in its environment variable, a container where docker answers, a process
+of deploy/local. Where none is, a CI run fails and a laptop skips, in one clear line. What the run started it also stops.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+LOCAL = Path(__file__).parents[1] / "deploy" / "local"
+
+
+class Way(NamedTuple):
+    """One way to come by a service: whether it can be gone here (a probe without side effects), and how."""
+
+    name: str
+    is_there: Callable[[], bool]
+    run: Callable[[], AbstractContextManager[str]]
+
+
+class Service(NamedTuple):
+    """A service that tests need. ``variable`` names the environment variable with its address, ``missing`` says how to get one."""
+
+    name: str
+    variable: str
+    ways: tuple[Way, ...]
+    missing: str
+
+
+class Absent(Exception):
+    """There is no way to the service here. ``fails`` says whether that fails the run (CI) or skips the test (a laptop)."""
+
+    def __init__(self, message: str, *, fails: bool) -> None:
+        super().__init__(message)
+        self.fails = fails
+
+
+def choose(service: Service, environment: Mapping[str, str]) -> Way:
+    """The way to take. Probes are asked in order, and no further than the first that answers yes. Raises Absent."""
+    if address := environment.get(service.variable, ""):
+        return Way(service.variable, lambda: True, lambda: _given(address))
+    for way in service.ways:
+        if way.is_there():
+            return way
+    tried = ", ".join((service.variable, *(way.name for way in service.ways)))
+    in_ci = environment.get("CI", "").lower() in ("true", "1")
+    raise Absent(f"no {service.name} for this test (tried {tried}): {service.missing}", fails=in_ci)
+
+
+@contextmanager
+def _given(address: str) -> Iterator[str]:
+    yield address
+
+
+def docker_answers() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    try:
+        return subprocess.run(["docker", "info"], capture_output=True, timeout=10, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def has_java_and_maven() -> bool:
+    return shutil.which("java") is not None and shutil.which("mvn") is not None
+
+
+def free_port(also: int = 101) -> int:
+    """A port on loopback that is free together with the one ``also`` above it (a broker's controller)."""
+    for _ in range(100):
+        with socket.socket() as probe, socket.socket() as second:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + also))
+            except (OSError, OverflowError):
+                continue
+            return port
+    raise RuntimeError("no two free ports found on 127.0.0.1")
+
+
+@contextmanager
+def _kafka_container() -> Iterator[str]:
+    from testcontainers.community.kafka import KafkaContainer
+
+    with KafkaContainer("confluentinc/cp-kafka:8.1.0").with_kraft() as container:
+        yield container.get_bootstrap_server()
+
+
+@contextmanager
+def local_kafka(nodes: int = 1) -> Iterator[str]:
+    """Brokers of deploy/local/kafka.sh in a folder of their own; stopped by the process ids that stand there."""
+    folder = Path(tempfile.mkdtemp(prefix="sfc-test-kafka-"))
+    script = str(LOCAL / "kafka.sh")
+    try:
+        started = subprocess.run(
+            [script, "start", str(folder), str(nodes), str(free_port())], capture_output=True, text=True, timeout=600, check=False
+        )
+        if started.returncode != 0:
+            logs = "\n".join(f.read_text(errors="replace")[-2_000:] for f in sorted(folder.glob("*.log")))
+            raise RuntimeError(f"{script} could not start Kafka:\n{started.stderr}\n{logs}")
+        yield started.stdout.strip().splitlines()[-1]
+    finally:
+        subprocess.run([script, "stop", str(folder)], capture_output=True, timeout=60, check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+KAFKA = Service(
+    name="Kafka",
+    variable="SFC_TEST_KAFKA",
+    ways=(
+        Way("docker", docker_answers, _kafka_container),
+        Way("deploy/local/kafka.sh with java and mvn", has_java_and_maven, local_kafka),
+    ),
+    missing="set SFC_TEST_KAFKA=host:port, start docker, or install java 17+ and mvn",
+)
+
+
+@contextmanager
+def running(service: Service) -> Iterator[str]:
+    """The address of a running service. Raises Absent. An interrupted run stops what it started, too."""
+    with choose(service, os.environ).run() as address:
+        yield address
