@@ -117,9 +117,12 @@ def refused_then_commit(tx: Transaction, name: str) -> None:
     tx.commit()
 
 
-def everything(log: Log, name: str, *, committed: bool = True, partition: int = 0) -> list[bytes | None]:
-    """The values of a partition up to its end, and so that what comes after the end would have been seen."""
+def everything(log: Log, name: str, *, committed: bool = True, held: bool = False, partition: int = 0) -> list[bytes | None]:
+    """The values of a partition up to its end. ``held``: an open transaction is on it; else it is waited for that none is, since
+    a broker answers a commit before it has written the markers."""
     at = Partition(name, partition)
+    if committed and not held:
+        until(lambda: log.ends([at]) == log.ends([at], committed=False))
     end = log.ends([at], committed=committed)[at]
     reader = log.reader({at: log.starts([at])[at]}, committed=committed)
     got: list[Record] = []
@@ -330,7 +333,7 @@ def test_only_an_uncommitted_reader_sees_open_records(log: Log) -> None:
     publish(log, name, b"behind")
     assert log.ends([at]) == {at: 1}
     assert log.ends([at], committed=False) == {at: 3}
-    assert everything(log, name) == [b"plain"]
+    assert everything(log, name, held=True) == [b"plain"]
     assert everything(log, name, committed=False) == [b"plain", b"open", b"behind"]
     reader = log.reader({at: 0})
     assert [record.value for record in taken(reader, 1)] == [b"plain"]
@@ -356,7 +359,7 @@ def test_offsets_are_committed_with_the_records_or_not_at_all(log: Log) -> None:
     tx.begin()
     tx.send(sink, b"once", partition=0)
     tx.send_offsets({at: Position(2, "with words")}, consumer)
-    assert everything(log, sink) == []
+    assert everything(log, sink, held=True) == []
     assert log.group_positions(name).get(at) is None
     tx.commit()
     assert consumer.committed([at]) == {at: Position(2, "with words")}
