@@ -35,6 +35,10 @@ class Indexer:
             revoked=self._leave,
         )
 
+    @property
+    def ready(self) -> bool:
+        return not self._arrived
+
     def step(self, timeout_s: float = 0.1) -> int:
         """Indexes what is there. Returns how many records. When the index fails, its error is raised and nothing is lost: the next
         step reads the same records again."""

@@ -36,7 +36,6 @@ class Overlay:
     jobs: list[DispatchJob] = field(default_factory=list)  # exactly-once jobs, for the transaction
     commands: int = 0
     bytes: int = 0
-    counters_changed: bool = False
 
     def add(self, flow: Flow, events: list[AnyEvent], *, keep: bool) -> None:
         """What a decision did to a flow. Without ``keep`` nothing of it stays in the state."""
@@ -83,8 +82,6 @@ def write_interval(
     for life in overlay.lives.values():  # 3
         for record in history_of(life, shard):
             fence.send(names.history, record, life.flow.id.encode(), head, number)
-    if overlay.counters_changed:
-        fence.send(names.history, encode_shard(shard), shard_key(number), head, number)
     for job in overlay.jobs:  # 4
         reply_to = job.target.reply_topic or reply_topic_of_jobs
         partition = None if job.target.reply_topic else number

@@ -136,7 +136,6 @@ class OwnedShard:
         state = self.state
         if received.mark <= state.marks.get(received.source, ()):
             state.repeated += 1
-            self.overlay.counters_changed = True
             return False
         state.marks[received.source] = received.mark
         return True
@@ -150,7 +149,6 @@ class OwnedShard:
             decision = self._decide(flow_id, command, record.offset)
             if decision.closed:
                 self.state.dropped_replies += 1
-                self.overlay.counters_changed = True
 
     def _decide(self, flow_id: str, command: FlowCommand | Fire | Wake, offset: int) -> Decision:
         flow = self.flow(flow_id)
@@ -221,14 +219,12 @@ class OwnedShard:
         if origin is None or origin.kind != "topic":
             return
         self.state.dead_letters += 1
-        self.overlay.counters_changed = True
         self._outlets.dead_letter(
             DeadLetter(refused.reason, refused.detail, origin.topic, "", origin.partition, origin.offset, refused.flow.encode(), None)
         )
 
     def _dead_letter(self, record: Record, reason: str, detail: str) -> None:
         self.state.dead_letters += 1
-        self.overlay.counters_changed = True
         self._outlets.dead_letter(
             DeadLetter(
                 reason, detail, record.topic, self._commands_topic_id, record.partition, record.offset, record.key, record.value, tuple(record.headers)

@@ -102,7 +102,7 @@ class Bench:
         return records
 
     def histories(self) -> list[HistoryRecord]:
-        return [decode_history(r.value or b"") for r in self.all(NAMES.history) if not (r.key or b"").startswith(b"/")]
+        return [decode_history(r.value or b"") for r in self.all(NAMES.history)]
 
     def dead_letters(self) -> list[Record]:
         return self.all(NAMES.dead_letters)
