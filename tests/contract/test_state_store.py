@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sfc.adapters.lmdb_store import LmdbStore
 from sfc.adapters.memory_store import MemoryStateStore
 from sfc.ports import StateStore
 
 
 @pytest.fixture(params=["memory", "lmdb"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
-    made = _lmdb(tmp_path) if request.param == "lmdb" else MemoryStateStore()
+    made: StateStore = LmdbStore(tmp_path) if request.param == "lmdb" else MemoryStateStore()
     yield made
     made.close()
-
-
-def _lmdb(folder: Path) -> StateStore:
-    made: StateStore = importlib.import_module("sfc.adapters.lmdb_store").LmdbStore(folder)
-    return made
 
 
 def test_what_is_put_is_there_until_it_is_deleted(store: StateStore) -> None:
