@@ -17,7 +17,15 @@ SHORT = 20  # the stock of this order is short until somebody redrives its flow
 RETRIES = 2  # of a short order's split, before its flow fails
 
 CITIES = ("杭州", "上海", "北京", "广州", "成都", "武汉", "西安")
-GOODS = (("tea-250", 6800), ("silk-scarf", 15900), ("teapot", 23900), ("fan", 3900), ("lantern", 8900), ("brush-set", 12900), ("inkstone", 31900))
+GOODS = (
+    ("tea-250", 6800),
+    ("silk-scarf", 15900),
+    ("teapot", 23900),
+    ("fan", 3900),
+    ("lantern", 8900),
+    ("brush-set", 12900),
+    ("inkstone", 31900),
+)
 WAREHOUSES = ("east", "south", "north")
 
 

@@ -1,6 +1,6 @@
 """The workers of the blueprint ``tmall-order``. What they answer depends on the job alone, so that a job done twice is answered alike.
 
-Where SFC_LEDGER names a folder, each process appends ``<token> <outcome>`` for every job to a file there that has its process id as its name.
+Where SFC_LEDGER names a folder, each process appends ``<token> <outcome>`` for every job to the file there that its process id names.
 """
 
 from __future__ import annotations
