@@ -6,13 +6,11 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
-from sfc.asl.timestamps import parse_timestamp
-from sfc.errors import InvalidDocument, LogError, NoAnswer, Problem, UnknownName
+from sfc.errors import InvalidDocument, LogError, NoAnswer, Problem
 from sfc.log import get_logger
-from sfc.ports import Partition, Position, TopicSpec
+from sfc.ports import TopicSpec
 from sfc.registry import Deployed
+from sfc.runtime.trigger_start import place_trigger
 from sfc.wire.definitions import TriggerRecord
 from sfc_gateway.services import Services
 
@@ -20,7 +18,6 @@ _log = get_logger()
 _POLL_S = 0.02  # between looks at the outbox's progress; the definitions' tail wakes us earlier
 
 Documents = Sequence[tuple[str, dict[str, Any]]]
-Offsets = dict[Partition, int]
 
 
 class Place(NamedTuple):
@@ -36,23 +33,22 @@ def deploy(services: Services, documents: Documents) -> list[Deployed]:
     """Saves all documents or none. Raises InvalidDocument with all problems; NoAnswer when they are saved, but not published in time.
 
     1. On Kafka, a trigger's topic that is missing is refused before anything is saved; the embedded log makes it after the save.
-    2. The ends of the triggers' topics are read before the save: a record that comes after it is never skipped.
-    3. A trigger's start offsets are committed for its consumer group before its definition is published, wherever that is possible.
-    4. The answer waits until the definitions are published, and known to this gateway: a start that follows takes the new version.
+    2. New triggers get their start offsets before their definitions are published, wherever that is possible, and always before the
+       answer: what is published after the answer is never skipped. Triggers that a gateway left without any, when it died, get them too.
+    3. The answer waits until the definitions are published, and known to this gateway: a start that follows takes the new version.
     """
-    places = list(_triggers(documents))
+    places = _triggers(documents)
     topics = services.log.topics()
     missing = [place for place in places if place.topic not in topics]
     if missing and not services.embedded:
         raise InvalidDocument(_what(documents), [_missing_topic(services, place) for place in missing])
-    before = {name: _uids(services, name) for name in {place.blueprint for place in places}}
-    ends: Offsets = services.log.ends([Partition(p.topic, n) for p in places if p.topic in topics for n in range(topics[p.topic])])
     saved = services.registry.deploy(documents)
     if missing:
         services.log.create([TopicSpec(topic, services.shards) for topic in sorted({p.topic for p in missing})])
     for one in saved:
         if one.kind == "blueprint":
-            _place_triggers(services, one.name, before.get(one.name, set()), ends)
+            for trigger in services.registry.blueprint(one.name).triggers:
+                _place(services, one.name, trigger)
     publish(services, max((one.revision for one in saved), default=0))
     return saved
 
@@ -99,46 +95,18 @@ def _missing_topic(services: Services, place: Place) -> Problem:
     return Problem("topic-missing", place.pointer, f"{source}there is no topic {place.topic} on this Kafka.", f"Make it: {command}")
 
 
-def _uids(services: Services, blueprint: str) -> set[str]:
-    try:
-        return {trigger.uid for trigger in services.registry.blueprint(blueprint).triggers}
-    except UnknownName:
-        return set()
-
-
-def _place_triggers(services: Services, blueprint: str, before: set[str], ends: Offsets) -> None:
-    """Commits the start offsets of triggers that are new, and of those that a gateway left without any when it died."""
-    for trigger in services.registry.blueprint(blueprint).triggers:
-        group = services.names.trigger_group(blueprint, trigger.id)
-        if trigger.uid in before and services.log.group_positions(group):
-            continue
-        metadata = msgspec.json.encode({"revision": trigger.revision, "uid": trigger.uid}).decode()
-        positions = {at: Position(offset, metadata) for at, offset in _start_offsets(services, trigger, ends).items()}
-        _commit(services, group, positions)
-
-
-def _commit(services: Services, group: str, positions: dict[Partition, Position]) -> None:
-    """A group that still has members is that of a trigger which this deploy replaces: it leaves when it learns of that, so the
-    definition is published first."""
+def _place(services: Services, blueprint: str, trigger: TriggerRecord) -> None:
+    """A consumer group that has members is that of a trigger which this deploy replaces, under its id: it is left when its role learns
+    of that, so the definition is published first. If that takes too long, the role that runs the new trigger places it."""
     until = time.monotonic() + services.publish_s
     while True:
         try:
-            services.log.set_group_positions(group, positions)
+            place_trigger(services.log, services.names, blueprint, trigger)
             return
         except LogError as e:
-            if time.monotonic() >= until:
-                raise
-            _log.info("a trigger's consumer group has members still", action="trigger-busy", group=group, reason=e.message)
+            late = time.monotonic() >= until
+            _log.info("a trigger's consumer group has members", action="trigger-busy", trigger=trigger.id, reason=e.message, given_up=late)
+            if late:
+                return
         services.kick()
         time.sleep(5 * _POLL_S)
-
-
-def _start_offsets(services: Services, trigger: TriggerRecord, ends: Offsets) -> Offsets:
-    partitions = [Partition(trigger.topic, n) for n in range(services.log.topics()[trigger.topic])]
-    if trigger.start == "earliest":
-        return services.log.starts(partitions)
-    time_ns = None if trigger.start == "latest" else parse_timestamp(trigger.start)
-    if time_ns is not None:
-        return services.log.offsets_at(partitions, -(-time_ns // 1_000_000))  # the first whole millisecond at or after it
-    now = services.log.ends([at for at in partitions if at not in ends])
-    return {at: ends.get(at, now.get(at, 0)) for at in partitions}
