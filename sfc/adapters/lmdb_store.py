@@ -12,7 +12,7 @@ _PORTION = 1_000
 
 
 class LmdbStore:
-    """See sfc.ports.StateStore. Keys are prefixed with the shard's number, four bytes big-endian. Never synced: what matters is in the log."""
+    """See ``sfc.ports.StateStore``. Keys begin with the shard's number, four bytes big-endian. Never synced: what matters is in the log."""
 
     def __init__(self, folder: Path, map_bytes: int = MAP_BYTES_MAX) -> None:
         folder.mkdir(parents=True, exist_ok=True)

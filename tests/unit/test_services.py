@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from services import Absent, Service, Way, choose, free_port
+
+from tests.services import Absent, Service, Way, choose, free_port
 
 
 def _service(*, docker: bool = False, local: bool = False, asked: list[str] | None = None) -> Service:

@@ -70,6 +70,7 @@ class KafkaConsumer:
         self._gone: set[Partition] = set()  # taken away during the present call of take
         self._unwanted: set[Partition] = set()  # came while leaving: the owner never hears of them
         self._closed = False
+        self._leaving = False
         self._client = Client({**properties, "error_cb": self._troubles}, logger=logger)
         self._client.subscribe(list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
 
@@ -109,6 +110,8 @@ class KafkaConsumer:
         return set(self._owned)
 
     def commit(self, positions: Mapping[Partition, Position]) -> None:
+        if self._closed and not self._leaving:
+            raise LogError("The consumer has left its group: it may not commit any more.")
         if not positions:
             return
         offsets = [to_kafka(partition, position) for partition, position in positions.items()]
@@ -135,7 +138,7 @@ class KafkaConsumer:
     def close(self) -> None:
         if self._closed:
             return
-        self._closed = True
+        self._closed = self._leaving = True
         # Closing with a rebalance still in the queue answers it twice: librdkafka then leaves before the revoke callback could commit, or
         # ends the whole process ("assert: !rd_kafka_assignment_in_progress"). So it leaves first, and closes when nothing is assigned.
         self._client.unsubscribe()
@@ -145,6 +148,7 @@ class KafkaConsumer:
             if not (self._owned or self._unwanted) or time.monotonic() > deadline:
                 break
         self._client.close()
+        self._leaving = False
         self._drop(sorted(self._owned), self._tell_revoked)
         self._raise()
 
