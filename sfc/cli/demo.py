@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -135,6 +135,11 @@ class _Play:
         after = self._wait(f"{succeeded} flows to succeed", lambda s: s.count("SUCCEEDED") >= succeeded and s.ended >= self._total)
         return [*checks, *compare(expected, before, after)]
 
+    def place(self, state: Mapping[str, Any]) -> int:
+        """Where a state stands in the tables: as the flow goes."""
+        order = list(max(self._expected["entered"].values(), key=len))
+        return order.index(state["state"]) if state["state"] in order else len(order)
+
     def _deploy(self, path: Path) -> int:
         """The blueprint's version afterwards."""
         documents = sorted(load_documents(path), key=lambda pair: not is_task(pair[1]))
@@ -191,7 +196,7 @@ def _report(client: Gateway, console: Console, play: _Play, checks: list[Check])
     columns = [Column("blueprint", lambda r: str(r["name"]), whole=True)]
     columns += [Column(s.lower().replace("_", " "), lambda r, s=s: str(r.get(s, 0)), "right") for s in statuses]  # type: ignore[misc]
     console.print(output.table(flows, columns))
-    states = [{"name": f"@{version}", **state} for version in sorted(last.states) for state in last.states[version]]
+    states = [{"name": f"@{version}", **state} for version in sorted(last.states) for state in sorted(last.states[version], key=play.place)]
     console.print(
         output.table(
             states,

@@ -37,16 +37,27 @@ def demo(
     """Run the example orders through the tmall-order blueprint, and check every number."""
     import shutil
     import tempfile
+    import time
 
     from sfc.cli import output
 
     settings = context.settings(kafka=kafka)
-    from sfc import bootstrap
+    from sfc import bootstrap, log
+    from sfc.cli import demo as play
+    from sfc.client import Client
 
     data = settings.data / "demo" if keep else Path(tempfile.mkdtemp(prefix="sfc-demo-"))
     shutil.rmtree(data, ignore_errors=True)  # of the demo before: its numbers would count
+    log.configure("error", settings.log_format)
+    # On a shared broker the demo has topics of its own, so that its numbers are its own too.
+    update = {"data": data, "port": 0, **({"namespace": f"sfc-demo-{int(time.time())}"} if settings.kafka else {})}
     try:
-        code = bootstrap.run_demo(settings.model_copy(update={"data": data}))
+        running = bootstrap.start_all(settings.model_copy(update=update), modules=["sfc_workers.examples.tmall"])
+        try:
+            with Client(running.url) as client:
+                code = play.run(client, output.console(), bootstrap.publisher(running.site, play.TOPIC), bootstrap.blueprints_folder())
+        finally:
+            running.stop()
     finally:
         if not keep:
             shutil.rmtree(data, ignore_errors=True)
