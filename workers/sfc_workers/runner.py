@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from sfc.errors import LogError
 from sfc.log import get_logger
 from sfc.ports import Log
 from sfc.wire import headers
@@ -106,6 +107,8 @@ class Runner:
 
     def close(self) -> None:
         """Takes no more, lets what runs finish for up to ``stop_s``, commits what is answered, and leaves the groups."""
+        if self._loop.is_closed():
+            return
         self._stopping.set()
         for pump in self._pumps:
             pump.join()
@@ -289,7 +292,11 @@ class Runner:
         self._settle_due_s = time.monotonic() + SETTLE_S
         answered = {intake: taken for intake, taken in self._answered.items() if taken}
         if answered:
-            self._replies.flush()
+            try:
+                self._replies.flush()
+            except LogError as e:
+                self._broken = e
+                raise
             for intake, taken in answered.items():
                 self._answered[intake] = []
                 intake.finished.append(taken)
