@@ -137,7 +137,8 @@ class _Play:
 
     def place(self, state: Mapping[str, Any]) -> int:
         """Where a state stands in the tables: as the flow goes."""
-        order = list(max(self._expected["entered"].values(), key=len))
+        entered: dict[str, dict[str, int]] = self._expected["entered"]
+        order = list(max(entered.values(), key=len))
         return order.index(state["state"]) if state["state"] in order else len(order)
 
     def _deploy(self, path: Path) -> int:
