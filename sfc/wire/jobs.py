@@ -29,6 +29,8 @@ def job_headers(job: DispatchJob, reply_to: str, reply_partition: int | None) ->
         head.append((headers.DEADLINE, rfc3339(job.deadline_ms).encode()))
     if reply_partition is not None:
         head.append((headers.REPLY_PARTITION, b"%d" % reply_partition))
+    if job.target.correlate == "header" and job.target.correlate_name not in ("", headers.JOB):
+        head.append((job.target.correlate_name, job.token.encode()))  # the service's own name for what comes back
     if job.traceparent:
         head.append((headers.TRACEPARENT, job.traceparent.encode()))
     return head

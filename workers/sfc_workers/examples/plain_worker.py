@@ -35,8 +35,8 @@ def work(bootstrap: str, topic: str) -> None:
             record = consumer.poll(1.0)
             if record is None or record.error():
                 continue
-            received = record.headers() or []
-            headers = dict(received)
+            received: list[Any] = list(record.headers() or [])
+            headers: dict[str, bytes] = dict(received)
             deadline = headers.get("sfc-deadline")
             if deadline is None or datetime.fromisoformat(deadline.decode()) > datetime.now(UTC):  # else nobody waits any more
                 output, failure = do(record.value() or b"null")
