@@ -10,12 +10,13 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from sfc.errors import BadInput, Problem, SfcError
+from sfc.errors import BadInput, Problem, SfcError, UnknownName
 from sfc.log import get_logger
 from sfc.wire.problems import KINDS, MEDIA_TYPE, kind_of, problem_body, problem_of
 
 _log = get_logger()
 _BAD_INPUT = next(kind for kind in KINDS if kind.error is BadInput)
+_UNKNOWN_NAME = next(kind for kind in KINDS if kind.error is UnknownName)
 _INTERNAL = KINDS[-1]
 
 
@@ -54,8 +55,9 @@ async def _http(request: Request, error: Exception) -> Response:
     else:
         detail, hint = str(error.detail), ""
     title = HTTPStatus(error.status_code).phrase
-    body = problem_body(_BAD_INPUT, detail, path, status=error.status_code, title=title, hint=hint)
-    body["type"] = "about:blank"
+    body = problem_body(
+        _UNKNOWN_NAME if error.status_code == 404 else _BAD_INPUT, detail, path, status=error.status_code, title=title, hint=hint
+    )
     return _response(body, dict(error.headers or {}))
 
 

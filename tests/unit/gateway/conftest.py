@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,12 +43,12 @@ Answering = Callable[[str, Command, ReplyTo], Reply | None]
 class Gateway:
     """The services, their threads, and what was appended. ``answering`` plays the engine: which reply a command gets, if any."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: str) -> None:
         self.log = EmbeddedLog.memory()
         self.names = Names("t")
         self.log.create([TopicSpec(n, p, c) for n, (p, c) in core_topics(self.names, SHARDS).items()])
         clock = SystemClock()
-        self.registry = Registry("sqlite://", clock)
+        self.registry = Registry(database, clock)
         self.registry.settings(SHARDS)
         self.outbox = Outbox(self.registry, self.log, self.names, SHARDS)
         self.definitions = Definitions(self.log, self.names)
@@ -130,9 +132,17 @@ def _awaiting(command: Command) -> list[ReplyTo]:
     return [] if to is None else [to]
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry's database with its tables and nothing else: migrations take longer than most tests."""
+    path = tmp_path_factory.mktemp("registry") / "registry.db"
+    Registry(f"sqlite:///{path}", SystemClock()).close()
+    return path
+
+
 @pytest.fixture
-def gateway() -> Iterator[Gateway]:
-    made = Gateway()
+def gateway(migrated: Path, tmp_path: Path) -> Iterator[Gateway]:
+    made = Gateway(f"sqlite:///{shutil.copy(migrated, tmp_path)}")
     yield made
     made.close()
 
