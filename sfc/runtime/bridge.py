@@ -1,8 +1,8 @@
 """The reply bridge: answers that services give on reply topics of their own, carried over to ``sfc.commands``.
 
-A task definition names its ``ReplyTopic`` and how an answer finds its flow (``Correlate``): ``Header``: the job's headers come back (or the named
-one holds the token), ``Key``: only the record's key comes back, which is the flow id. Answers carry source and mark, so that a repeated one is
-dropped; offsets are committed only behind what the log has acknowledged.
+A task definition names its ``ReplyTopic`` and how an answer finds its flow (``Correlate``): ``Header``: the job's headers come back
+(or the named one holds the token), ``Key``: only the record's key comes back, which is the flow id. Answers carry source and mark, so that
+a repeated one is dropped; offsets are committed only behind what the log has acknowledged.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 import msgspec
 
-from sfc.engine.commands import AnswerByKey, Command
-from sfc.errors import LogError, MalformedRecord
+from sfc.engine.commands import AnswerByKey, Command, Complete, Fail
+from sfc.engine.moves import DATA_LIMIT
+from sfc.errors import LogError, MalformedRecord, RecordTooLarge
 from sfc.log import get_logger
-from sfc.ports import Consumer, Log, Partition, Position, Producer, Record
+from sfc.ports import Consumer, Log, Partition, Position, Record
+from sfc.runtime.carrier import Carrier, mark_of
 from sfc.runtime.definitions import Definitions
 from sfc.wire import headers
-from sfc.wire.commands import decode_reply, encode_command
-from sfc.wire.dead_letters import DeadLetter, dead_letter_headers
-from sfc.wire.partition import partition_of
+from sfc.wire.commands import decode_reply
 from sfc.wire.topics import Names
 
 _log = get_logger()
@@ -45,10 +45,9 @@ class BridgeRole:
     def __init__(self, log: Log, names: Names, shards: int, definitions: Definitions) -> None:
         self._log_port = log
         self._names = names
-        self._shards = shards
         self._definitions = definitions
         self._seen = -1
-        self._producer: Producer = log.producer(gapless=True)
+        self._carrier = Carrier(log, names, shards)
         self._consumers: dict[Route, Consumer] = {}
         self._sources: dict[Route, tuple[str, str]] = {}  # source of its commands, topic id
         self._missing_until_s: dict[Route, float] = {}
@@ -70,7 +69,7 @@ class BridgeRole:
                 continue
             for record in records:
                 self._carry(route, record)
-            self._producer.flush()
+            self._carrier.flush()
             ends = {Partition(r.topic, r.partition): Position(r.offset + 1) for r in records}
             try:
                 consumer.commit(ends)
@@ -94,7 +93,9 @@ class BridgeRole:
             info = self._log_port.describe(route.topic)
             if info is None:
                 if route not in self._missing_until_s:
-                    _log.warning(f"reply topic {route.topic} of task {route.task} is not there", action="reply-topic-missing", topic=route.topic)
+                    _log.warning(
+                        f"reply topic {route.topic} of task {route.task} is not there", action="reply-topic-missing", topic=route.topic
+                    )
                 self._missing_until_s[route] = now_s + RETRY_S
                 continue
             self._missing_until_s.pop(route, None)
@@ -111,7 +112,9 @@ class BridgeRole:
             if topic:
                 correlate = kafka.get("Correlate") or {"Header": headers.JOB}
                 how, named = (correlate, "") if isinstance(correlate, str) else next(iter(correlate.items()))
-                routes[task.name, topic] = Route(task.name, topic, str(how).lower(), named if isinstance(named, str) and named else headers.JOB)
+                routes[task.name, topic] = Route(
+                    task.name, topic, str(how).lower(), named if isinstance(named, str) and named else headers.JOB
+                )
         return list(routes.values())
 
     def _carry(self, route: Route, record: Record) -> None:
@@ -119,12 +122,16 @@ class BridgeRole:
         try:
             flow, command, bad_value = self._command(route, record)
         except MalformedRecord as e:
-            self._dead_letter(record, topic_id, "unknown-token", e.message)
+            self._carrier.dead_letter(record, topic_id, "unknown-token", e.message)
             return
         if bad_value:
-            self._dead_letter(record, topic_id, "not-json", bad_value)
-        value, head = encode_command(command, f"{source}/{record.partition}", (record.leader_epoch, record.offset))
-        self._producer.send(self._names.commands, value, flow, head, partition_of(flow, self._shards))
+            self._carrier.dead_letter(record, topic_id, "not-json", bad_value)
+        source, mark = f"{source}/{record.partition}", mark_of(record)
+        try:
+            self._carrier.command(flow.decode("utf-8", "replace"), command, source, mark)
+        except RecordTooLarge as e:
+            self._carrier.dead_letter(record, topic_id, "too-large", f"the answer can't be carried to its flow: {e.message}")
+            self._carrier.command(flow.decode("utf-8", "replace"), _too_large(command, e.message), source, mark)
 
     def _command(self, route: Route, record: Record) -> tuple[bytes, Command, str]:
         """Flow id, command, and why the value could not be read. Raises MalformedRecord when it can't be told whose answer it is."""
@@ -142,19 +149,21 @@ class BridgeRole:
                 return record.key, AnswerByKey(route.task, failed=True, error="States.Runtime", cause=reason), reason
         token = headers.text(head, route.header)
         if token is None:
-            raise MalformedRecord(f"an answer of task {route.task} came without the header {route.header}: a job's headers come back with its answer")
+            raise MalformedRecord(
+                f"an answer of task {route.task} came without the header {route.header}: a job's headers come back with its answer"
+            )
         flow = token.partition("/")[0].encode()
         received = decode_reply(flow, record.value, head, token)
         return flow, received.command, received.bad_value
 
-    def _dead_letter(self, record: Record, topic_id: str, reason: str, detail: str) -> None:
-        letter = DeadLetter(
-            reason, detail, record.topic, topic_id, record.partition, record.offset, record.key, record.value, tuple(record.headers)
-        )
-        _log.warning(detail, action="dead-letter", reason=reason, topic=record.topic, partition=record.partition, offset=record.offset)
-        self._producer.send(self._names.dead_letters, record.value, record.key, dead_letter_headers(letter), 0)
-
     def close(self) -> None:
         for consumer in self._consumers.values():
             consumer.close()
-        self._producer.close()
+        self._carrier.close()
+
+
+def _too_large(command: Command, cause: str) -> Command:
+    """What the flow is told of an answer that no record of its shard can hold."""
+    if isinstance(command, AnswerByKey):
+        return AnswerByKey(command.task, failed=True, error=DATA_LIMIT, cause=cause)
+    return Fail(command.token, DATA_LIMIT, cause) if isinstance(command, (Complete, Fail)) else command

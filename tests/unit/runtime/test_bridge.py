@@ -156,7 +156,7 @@ def test_offsets_are_committed_only_behind_what_the_log_has(world: World, monkey
     def refuse() -> None:
         raise ProducerFailed("lost")
 
-    monkeypatch.setattr(world.role._producer, "flush", refuse)
+    monkeypatch.setattr(world.role._carrier._producer, "flush", refuse)
     world.reply(b"1", job=TOKEN)
     with pytest.raises(ProducerFailed):
         world.run(100)
@@ -181,6 +181,19 @@ def test_older_versions_may_still_have_jobs_open(world: World) -> None:
     world.reply(b"2", job=TOKEN, topic="new_done")
     world.run()
     assert sorted(c.output for _, c in world.commands() if isinstance(c, Complete)) == [1, 2]
+
+
+@pytest.mark.parametrize("correlate", ["Key", {"Header": "sfc-job"}])
+def test_an_answer_that_no_command_can_hold_fails_its_attempt(world: World, correlate: Any) -> None:
+    world.log.create([TopicSpec("big", 1, {"max.message.bytes": str(64 << 20)})])
+    world.task(correlate, topic="big")
+    world.reply(b'"' + b"x" * (9 << 20) + b'"', key=b"shop:7", topic="big", job=TOKEN)
+    world.run()
+    [(key, command)] = world.commands()
+    assert key == b"shop:7"
+    assert isinstance(command, (Fail, AnswerByKey))
+    assert command.error == "States.DataLimitExceeded"
+    assert [letter.reason for letter in world.letters()] == ["too-large"]
 
 
 def test_headers_of_a_job_are_named_as_the_contract_says() -> None:
