@@ -340,12 +340,12 @@ def blueprints_folder() -> Path:
     return packed if packed.is_dir() else package.parent / "blueprints"
 
 
-def run_dev(settings: Settings, memory: bool) -> None:
+def run_dev(settings: Settings, memory: bool, modules: Sequence[str] = ()) -> None:
     """Every role in one process, until it is told to stop."""
     from rich.console import Console
 
     stop = stop_event()
-    running = _outliving_the_broker(settings, stop, lambda: start_all(settings, memory=memory))
+    running = _outliving_the_broker(settings, stop, lambda: start_all(settings, memory=memory, modules=modules))
     if running is None:
         return
     console = Console(stderr=True)

@@ -16,6 +16,9 @@ Data = Annotated[Path | None, typer.Option("--data", file_okay=False, help="Dire
 
 def dev(
     memory: Annotated[bool, typer.Option("--memory", help="Keep nothing on disk.")] = False,
+    workers: Annotated[
+        list[str] | None, typer.Option("--worker", metavar="MODULE", help="A Python module with @task functions; may be repeated.")
+    ] = None,
     port: Port = None,
     kafka: Kafka = None,
     data: Data = None,
@@ -27,7 +30,7 @@ def dev(
     from sfc import bootstrap
 
     context.log_as(settings)
-    bootstrap.run_dev(settings, memory)
+    bootstrap.run_dev(settings, memory, workers or [])
 
 
 def demo(
