@@ -92,7 +92,8 @@ def free_port(also: int = 101) -> int:
 def _kafka_container() -> Iterator[str]:
     from testcontainers.community.kafka import KafkaContainer
 
-    with KafkaContainer("confluentinc/cp-kafka:8.1.0").with_kraft() as container:
+    made = KafkaContainer().with_kraft().with_env("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false")
+    with made as container:
         yield container.get_bootstrap_server()
 
 

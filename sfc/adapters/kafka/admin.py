@@ -46,9 +46,7 @@ class Admin:
         self._client = AdminClient(with_callback, logger=logger)
 
     def cluster_id(self) -> str:
-        return str(
-            self._one(lambda left: self._client.describe_cluster(request_timeout=left), "asking for the cluster's id").cluster_id
-        )
+        return str(self._one(lambda left: self._client.describe_cluster(request_timeout=left), "asking for the cluster's id").cluster_id)
 
     def topics(self) -> dict[str, int]:
         found = self._metadata("asking for its topics")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from confluent_kafka import Consumer as Client
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, Message, TopicPartition
 
 from sfc.adapters.kafka.records import record
 from sfc.adapters.kafka.troubles import Troubles, logger
@@ -34,7 +34,8 @@ class KafkaReader:
         self._positions = dict(positions)
         self._start_and_end_of = start_and_end_of
         self._client = Client({**properties, "error_cb": self._troubles}, logger=logger)
-        self._client.assign([TopicPartition(p.topic, p.number, offset) for p, offset in positions.items()])
+        self._misplaced = False
+        self._assign()
 
     def take(self, records_max: int, timeout_s: float) -> list[Record]:
         deadline = time.monotonic() + timeout_s
@@ -54,6 +55,8 @@ class KafkaReader:
                         moved = self._at_end(message) or moved
                     else:
                         self._trouble(message, error)
+                if self._misplaced:
+                    self._assign()
             if records or moved or time.monotonic() >= deadline:
                 return records
 
@@ -62,6 +65,10 @@ class KafkaReader:
 
     def close(self) -> None:
         self._client.close()
+
+    def _assign(self) -> None:
+        self._misplaced = False
+        self._client.assign([TopicPartition(p.topic, p.number, offset) for p, offset in self._positions.items()])
 
     def _at_end(self, message: Message) -> bool:
         partition, offset = self._place(message)
@@ -88,10 +95,7 @@ class KafkaReader:
         if place > position:
             logger.warning("%s begins at offset %d now: what lay between %d and it has been deleted", name, start, position)
         self._positions[partition] = place
-        try:
-            self._client.seek(TopicPartition(partition.topic, partition.number, place))
-        except KafkaException as e:
-            raise self._troubles.translated(e, f"reading {name} from offset {place} on") from e
+        self._misplaced = True  # the client has given this partition up, so it can't be moved: it is assigned again
 
     @staticmethod
     def _place(message: Message) -> tuple[Partition, int]:
