@@ -1,6 +1,6 @@
-"""Writes the benchmark's blueprint and tasks to ``sfc.definitions``, as the registry would; prints version, hash and the offset behind them.
+"""Writes the benchmark's blueprint and tasks to ``sfc.definitions``, as the registry would; prints version, hash and end offset.
 
-    deploy_bench.py BLUEPRINT_JSON TASK…       settings from the environment
+deploy_bench.py BLUEPRINT_JSON TASK…       settings from the environment
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A client that keeps a number of 3-task flows open on a real SFC: starts are command records, ends are reply records.
 
-    flows.py BOOTSTRAP NAMESPACE VERSION HASH DEFINITIONS [--open N] [--seconds S]      prints one JSON object
+flows.py BOOTSTRAP NAMESPACE VERSION HASH DEFINITIONS [--open N] [--seconds S]      prints one JSON object
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class Heartbeat(Struct, frozen=True, tag_field="command", tag="heartbeat"):
 
 
 class AnswerByKey(Struct, frozen=True, omit_defaults=True, tag_field="command", tag="answer-by-key"):
-    """An answer that names only its flow: it belongs to the one open job of ``task``. With ``failed`` the error is meant, else the output."""
+    """An answer that names only its flow: it belongs to the one open job of ``task``. ``failed``: the error is meant, not the output."""
 
     task: str
     output: Any = None

@@ -151,9 +151,6 @@ def _kept_until(turn: Turn) -> int:
     return turn.now + (program.failed_kept_ms if program is not None else FAILED_KEPT_DEFAULT_MS)
 
 
-
-
-
 def check_size(turn: Turn) -> None:
     """Fails a flow whose state is over 4 MiB, before anything is produced (EXACTLY-ONCE 27).
 

@@ -55,5 +55,3 @@ def _fire_branch(turn: Turn, branch: Branch) -> None:
             wait.on_due(turn, branch, cast("WaitState", state))
         case _:  # the pause before a retry: it runs again, without entering anew
             ENTER[state.kind](turn, branch, state)
-
-

@@ -37,7 +37,14 @@ class Lane:
     """Owns shards from assignment to revocation. Made once per engine thread; ``close`` gives everything up cleanly."""
 
     def __init__(
-        self, log: Log, names: Names, shards: int, definitions: Definitions, store: StateStore, clock: Clock, limits: LaneLimits | None = None
+        self,
+        log: Log,
+        names: Names,
+        shards: int,
+        definitions: Definitions,
+        store: StateStore,
+        clock: Clock,
+        limits: LaneLimits | None = None,
     ) -> None:
         self._log_port = log
         self._names = names
@@ -146,7 +153,9 @@ class Lane:
             try:
                 self._consumer.commit(positions)
             except LogError as e:
-                _log.debug("the group did not take the offsets, which are for display only", action="group-commit-refused", reason=e.message)
+                _log.debug(
+                    "the group did not take the offsets, which are for display only", action="group-commit-refused", reason=e.message
+                )
 
     def _guarded(self, shard: OwnedShard, act: Callable[[], None]) -> None:
         """What ends one shard ends no other: fenced, it is somebody else's; stopped, it waits for an operator."""

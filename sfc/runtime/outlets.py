@@ -33,7 +33,9 @@ class Outlets:
         value, head = encode_command(command, source, mark)
         self._gapless.send(self._names.commands, value, key, head, partition)
 
-    def forward(self, partition: int, key: bytes | None, value: bytes | None, head: list[tuple[str, bytes]], source: str, mark: Mark) -> None:
+    def forward(
+        self, partition: int, key: bytes | None, value: bytes | None, head: list[tuple[str, bytes]], source: str, mark: Mark
+    ) -> None:
         """Passes a record on to the shard that it belongs to, once (EXACTLY-ONCE 30)."""
         kept = [h for h in head if h[0] not in (headers.SOURCE, headers.MARK)]
         kept += [(headers.SOURCE, source.encode()), (headers.MARK, ".".join(map(str, mark)).encode())]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from sfc.engine.shard import ShardState
 from sfc.errors import ShardStopped
 from sfc.ports import Log, Partition, StateStore
-from sfc.engine.shard import ShardState
 from sfc.wire import headers
 from sfc.wire.state import decode_shard, shard_key
 from sfc.wire.topics import Names

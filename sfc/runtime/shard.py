@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from sfc.engine.commands import Command, DispatchFailed, Dispatched, Fire, FlowCommand, Hold, Start, Tick, Wake
+from sfc.engine.commands import Command, Dispatched, DispatchFailed, Fire, FlowCommand, Hold, Start, Tick, Wake
 from sfc.engine.decide import decide
-from sfc.engine.evolve import kept
 from sfc.engine.effects import DispatchJob, RefuseStart, Reply
+from sfc.engine.evolve import kept
 from sfc.engine.flow import Flow, next_due_ms
 from sfc.engine.program import Program
 from sfc.engine.rules import RULES
-from sfc.engine.shard import HoldRecord, ShardState, Waking, held_by
+from sfc.engine.shard import HoldRecord, Waking, held_by
 from sfc.engine.turn import Decision
-from sfc.errors import MalformedRecord, ShardStopped
+from sfc.errors import MalformedRecord, ShardStopped, TransactionAborted
 from sfc.log import get_logger
 from sfc.ports import Clock, Log, Record, StateStore, Transaction
 from sfc.runtime import metrics
@@ -81,8 +81,8 @@ class OwnedShard:
         state = self.state
         if state.interval and (state.rules > RULES or (state.rules < RULES and not state.closed)):
             raise ShardStopped(
-                f"shard {self.number} was decided by rules number {state.rules}{'' if state.closed else ' and not closed'}, this engine has {RULES}:"
-                " an engine of that release must take it and stop cleanly first"
+                f"shard {self.number} was decided by rules number {state.rules}{'' if state.closed else ' and not closed'},"
+                f" this engine has {RULES}: an engine of that release must take it and stop cleanly first"
             )
         state.rules = RULES
         state.closed = False
@@ -193,7 +193,7 @@ class OwnedShard:
         return flow
 
     def _program_of_start(self, command: Start) -> Program | None:
-        """The version that the start was resolved to. Only when everything before its offset is known is an absence final (EXACTLY-ONCE 8)."""
+        """The version that the start was resolved to. Only when all before its offset is known is an absence final (EXACTLY-ONCE 8)."""
         while self._definitions.position < command.definitions:
             self._definitions.step(0.05)
         program = self._definitions.program(command.blueprint, command.version)
@@ -227,7 +227,15 @@ class OwnedShard:
         self.state.dead_letters += 1
         self._outlets.dead_letter(
             DeadLetter(
-                reason, detail, record.topic, self._commands_topic_id, record.partition, record.offset, record.key, record.value, tuple(record.headers)
+                reason,
+                detail,
+                record.topic,
+                self._commands_topic_id,
+                record.partition,
+                record.offset,
+                record.key,
+                record.value,
+                tuple(record.headers),
             )
         )
 
@@ -329,7 +337,7 @@ class OwnedShard:
         self._outlets.flush()
         began_s = self._clock.monotonic_s()
         self.state.interval += 1
-        changes = write_interval(self._fence, self._names, self.state, overlay, self._store, self._names.commands)
+        changes = self._write(overlay)
         self._store.apply(self.number, changes)
         self.overlay = Overlay()
         _count(overlay)
@@ -341,14 +349,30 @@ class OwnedShard:
         if self._clock.monotonic_s() - began_s > SLOW_COMMIT_S:
             self._renew_fence()
 
+    def _write(self, overlay: Overlay) -> dict[bytes, bytes | None]:
+        """The transaction. One that refuses exactly-once jobs is written again without them: they fail alone (EXACTLY-ONCE 25)."""
+        while True:
+            try:
+                return write_interval(self._fence, self._names, self.state, overlay, self._store, self._names.commands)
+            except TransactionAborted as e:
+                refused = {topic for topic, _, _ in e.refused} & {job.target.topic for job in overlay.jobs}
+                if not refused:
+                    raise
+                self._fail_jobs(overlay, refused, e.message)
+                self._outlets.flush()
+
+    def _fail_jobs(self, overlay: Overlay, topics: set[str], reason: str) -> None:
+        """Takes the exactly-once jobs for these topics out of the interval; their flows hear of it by command."""
+        failed = [job for job in overlay.jobs if job.target.topic in topics]
+        overlay.jobs = [job for job in overlay.jobs if job.target.topic not in topics]
+        for job in failed:
+            self._dispatch_failed(job, reason)
+
     def _leave_out_refused(self, overlay: Overlay) -> None:
         """Exactly-once jobs whose topic is not there would end the whole interval: they fail alone (EXACTLY-ONCE 25)."""
         if any(job.target.topic not in self._known_topics for job in overlay.jobs):
             self._known_topics = set(self._log_port.topics())
-            missing = [job for job in overlay.jobs if job.target.topic not in self._known_topics]
-            overlay.jobs = [job for job in overlay.jobs if job.target.topic in self._known_topics]
-            for job in missing:
-                self._dispatch_failed(job, "there is no such topic")
+            self._fail_jobs(overlay, {job.target.topic for job in overlay.jobs} - self._known_topics, "there is no such topic")
 
     def _renew_fence(self) -> None:
         """A late end of this transaction must not end the next one (EXACTLY-ONCE 24)."""
@@ -370,7 +394,6 @@ class OwnedShard:
         self.overlay = Overlay()
         self._decoded.clear()
         self._fence.close()
-
 
 
 def _count(overlay: Overlay) -> None:

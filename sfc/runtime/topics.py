@@ -49,9 +49,8 @@ def _differences(log: Log, spec: TopicSpec) -> list[str]:
             lines.append(f"{spec.name}: {name}={expected} was expected, it is {came}; {_altering(spec.name, name, expected)}")
     if "max.message.bytes" in spec.config and int(info.config.get("max.message.bytes", 0) or 0) < int(spec.config["max.message.bytes"]):
         expected, came = spec.config["max.message.bytes"], info.config.get("max.message.bytes")
-        lines.append(
-            f"{spec.name}: max.message.bytes of at least {expected} was expected, it is {came}; {_altering(spec.name, 'max.message.bytes', expected)}"
-        )
+        mend = _altering(spec.name, "max.message.bytes", expected)
+        lines.append(f"{spec.name}: max.message.bytes of at least {expected} was expected, it is {came}; {mend}")
     return lines
 
 

@@ -59,6 +59,5 @@ def continues(position: Position, uid: str, topic_id: str) -> bool:
 def has_begun(positions: Mapping[Partition, Position], trigger: TriggerRecord, topic_id: str) -> bool:
     """Whether the trigger has begun in some partition of its topic: those without a commit were then added later."""
     return any(
-        p.topic == trigger.topic and words_of(x.metadata) is not None and continues(x, trigger.uid, topic_id)
-        for p, x in positions.items()
+        p.topic == trigger.topic and words_of(x.metadata) is not None and continues(x, trigger.uid, topic_id) for p, x in positions.items()
     )

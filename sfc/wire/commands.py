@@ -67,7 +67,9 @@ def decode_reply(key: bytes | None, value: bytes | None, record_headers: RecordH
         return Received(Heartbeat(token))
     if headers.ERROR in found:
         cause = found.get(headers.CAUSE)
-        return Received(Fail(token, found[headers.ERROR].decode("utf-8", "replace"), None if cause is None else cause.decode("utf-8", "replace")))
+        return Received(
+            Fail(token, found[headers.ERROR].decode("utf-8", "replace"), None if cause is None else cause.decode("utf-8", "replace"))
+        )
     try:
         return Received(Complete(token, _decode_any(value) if value else None))
     except (msgspec.DecodeError, RecursionError) as e:

@@ -51,7 +51,9 @@ class TriggerRecord(Struct, frozen=True, omit_defaults=True):
 
 
 class BlueprintHead(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="blueprint"):
-    """What may change of a blueprint, at ``revision`` (the registry's, over all subjects). ``status``: draft, enabled, paused, disabled, retired."""
+    """What may change of a blueprint, at ``revision`` (the registry's, over all subjects).
+
+    ``status``: draft, enabled, paused, disabled, retired."""
 
     name: str
     current: int
@@ -80,7 +82,7 @@ class TaskHead(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="t
 Definition = ClusterSettings | BlueprintVersion | BlueprintHead | TaskVersion | TaskHead
 
 _encoder = msgspec.json.Encoder()
-_decode = msgspec.json.Decoder(Definition).decode
+_decoder: msgspec.json.Decoder[Definition] = msgspec.json.Decoder(Definition)
 
 
 def key_of(definition: Definition) -> str:
@@ -103,6 +105,6 @@ def encode_definition(definition: Definition) -> bytes:
 
 def decode_definition(value: bytes) -> Definition:
     try:
-        return _decode(value)
+        return _decoder.decode(value)
     except msgspec.DecodeError as e:
         raise MalformedRecord(f"a definition that can't be read: {e}") from e

@@ -12,6 +12,7 @@ from sfc.adapters.clock import SystemClock
 from sfc.adapters.embedded import EmbeddedLog
 from sfc.adapters.memory_store import MemoryStateStore
 from sfc.engine.commands import Command, Hold, ReplyTo, Start
+from sfc.errors import ProducerFenced
 from sfc.ports import Partition, Record, TopicSpec
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.lane import Lane, LaneLimits
@@ -66,16 +67,14 @@ class Bench:
         self.producer.flush()
 
     def lane(self) -> Lane:
-        return Lane(
-            self.log, NAMES, SHARDS, Definitions(self.log, NAMES), MemoryStateStore(), SystemClock(), LaneLimits(interval_s=0.02)
-        )
+        return Lane(self.log, NAMES, SHARDS, Definitions(self.log, NAMES), MemoryStateStore(), SystemClock(), LaneLimits(interval_s=0.02))
 
     def command(self, flow: str, command: Command, source: str = "", mark: Mark = ()) -> None:
         value, head = encode_command(command, source, mark)
         self.producer.send(NAMES.commands, value, flow.encode(), head, partition_of(flow.encode(), SHARDS))
         self.producer.flush()
 
-    def start(self, flow: str, input: Any = None, source: str = "", mark: Mark = ()) -> None:  # noqa: A002
+    def start(self, flow: str, input: Any = None, source: str = "", mark: Mark = ()) -> None:
         name = flow.partition(":")[0]
         self.command(flow, Start(name, 1, f"h-{name}", input, wait=ReplyTo(NAMES.replies, "test", flow)), source, mark)
 
@@ -117,6 +116,17 @@ class Bench:
             if until():
                 return
         raise AssertionError("what was awaited did not come")
+
+    def await_jobs(self, lane: Lane) -> list[Record]:
+        """Jobs that the lane has dispatched, unanswered."""
+        jobs: list[Record] = []
+
+        def there() -> bool:
+            jobs.extend(self.jobs.take(10, 0))
+            return bool(jobs)
+
+        self.run([lane], there, work=False)
+        return jobs
 
 
 @pytest.fixture
@@ -168,8 +178,7 @@ def test_a_repeated_command_of_a_source_is_dropped_and_counted(bench: Bench) -> 
 def test_a_second_answer_is_dropped_and_counted(bench: Bench) -> None:
     lane = bench.lane()
     bench.start("twice:a", 1)
-    jobs: list[Record] = []
-    bench.run([lane], lambda: bool(jobs.extend(bench.jobs.take(10, 0)) or jobs), work=False)
+    jobs = bench.await_jobs(lane)
     bench.answer(jobs[0], b"1")
     bench.answer(jobs[0], b"2")
     bench.run([lane], lambda: bool(bench.answers))
@@ -194,8 +203,7 @@ def test_nonsense_tokens_and_unknown_records_are_dead_letters(bench: Bench) -> N
 def test_an_answer_that_is_no_json_is_a_dead_letter_and_fails_its_attempt(bench: Bench) -> None:
     lane = bench.lane()
     bench.start("twice:a", 1)
-    jobs: list[Record] = []
-    bench.run([lane], lambda: bool(jobs.extend(bench.jobs.take(10, 0)) or jobs), work=False)
+    jobs = bench.await_jobs(lane)
     bench.answer(jobs[0], b"{no")
     bench.run([lane], lambda: bool(bench.answers))
     assert bench.answers[0].status == "FAILED"
@@ -219,18 +227,14 @@ def test_a_successor_decides_again_and_the_zombie_is_fenced(bench: Bench) -> Non
     first = bench.lane()
     first._limits = LaneLimits(interval_s=30)
     bench.start("twice:a", {"x": 1})
-    jobs: list[Record] = []
-    bench.run([first], lambda: bool(jobs.extend(bench.jobs.take(10, 0)) or jobs), work=False)
+    jobs = bench.await_jobs(first)
     zombies = dict(first.shards)
     first._consumer.pause(list(first._consumer.assignment()))
     first._shards.clear()  # it hears nothing any more: neither closes nor commits
     first._consumer.close()
     second = bench.lane()
-    again: list[Record] = []
-    bench.run([second], lambda: bool(again.extend(bench.jobs.take(10, 0)) or again), work=False)
+    again = bench.await_jobs(second)
     assert (again[0].key, again[0].value, list(again[0].headers)) == (jobs[0].key, jobs[0].value, list(jobs[0].headers))
-    from sfc.errors import ProducerFenced
-
     with pytest.raises(ProducerFenced):
         zombies[partition_of(b"twice:a", SHARDS)].commit()
     bench.answer(jobs[0], b"1")
