@@ -27,7 +27,7 @@ BOOTSTRAP = "bootstrap.servers"
 SLOTS_MAX = 1000
 
 _NAMESPACE = r"^[a-z0-9][a-z0-9-]{0,62}(\.[a-z0-9][a-z0-9-]{0,62})*$"
-_NOT_SETTINGS = ("SFC_DEBUG",)  # read where errors are shown, before there are settings
+_NOT_SETTINGS = ("SFC_DEBUG", "SFC_LEDGER")  # read where errors are shown, before there are settings; and by the example workers
 _OWN_PREFIXES = ("SFC_TEST_", "SFC_BENCH_")  # of the tests and benchmarks
 
 
