@@ -79,7 +79,7 @@ def engine(kafka: Kafka = None, port: Port = None) -> None:
 
 
 def trigger(kafka: Kafka = None, port: Port = None) -> None:
-    """Run the triggers: input topics, reply topics, control messages."""
+    """Run the triggers: input topics and reply topics."""
     settings = context.settings(kafka=kafka, port=port)
     from sfc import bootstrap
 
