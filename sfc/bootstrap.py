@@ -262,6 +262,7 @@ def start_gateway(site: Site, crew: Crew, *, dev: bool, index: Any = None) -> tu
         answers=answers,
         dev=dev,
         embedded=not site.settings.kafka,
+        create_topics=site.settings.create_topics,
         live=lambda: crew.alive,
         ready=lambda: crew.ready,
     )

@@ -10,8 +10,10 @@ from sfc.errors import InvalidDocument, LogError, NoAnswer, Problem
 from sfc.log import get_logger
 from sfc.ports import TopicSpec
 from sfc.registry import Deployed
+from sfc.runtime.topics import creating
 from sfc.runtime.trigger_start import place_trigger
 from sfc.wire.definitions import TriggerRecord
+from sfc.wire.topics import job_topic
 from sfc_gateway.services import Services
 
 _log = get_logger()
@@ -35,14 +37,21 @@ def deploy(services: Services, documents: Documents) -> list[Deployed]:
     1. On Kafka, a trigger's topic that is missing is refused before anything is saved; the embedded log makes it after the save.
     2. New triggers get their start offsets before their definitions are published, wherever that is possible, and always before the
        answer: what is published after the answer is never skipped. Triggers that a gateway left without any, when it died, get them too.
-    3. The answer waits until the definitions are published, and known to this gateway: a start that follows takes the new version.
+    3. Tasks that SFC's own workers do get their job topics: jobs wait there for the first worker. Where SFC may make no topics, one
+       that is missing is refused before anything is saved.
+    4. The answer waits until the definitions are published, and known to this gateway: a start that follows takes the new version.
     """
     places = _triggers(documents)
     topics = services.log.topics()
     missing = [place for place in places if place.topic not in topics]
     if missing and not services.embedded:
         raise InvalidDocument(_what(documents), [_missing_topic(services, place) for place in missing])
+    jobs = [(source, spec) for source, spec in _job_topics(services, documents) if spec.name not in topics]
+    if jobs and not services.create_topics:
+        raise InvalidDocument(_what(documents), [_missing_job_topic(source, spec) for source, spec in jobs])
     saved = services.registry.deploy(documents)
+    if jobs:
+        services.log.create([spec for _, spec in jobs])
     if missing:
         services.log.create([TopicSpec(topic, services.shards) for topic in sorted({p.topic for p in missing})])
     for one in saved:
@@ -93,6 +102,24 @@ def _missing_topic(services: Services, place: Place) -> Problem:
     command = f"kafka-topics.sh --create --topic {place.topic} --partitions {services.shards}"
     source = f"{place.source}: " if place.source else ""
     return Problem("topic-missing", place.pointer, f"{source}there is no topic {place.topic} on this Kafka.", f"Make it: {command}")
+
+
+def _job_topics(services: Services, documents: Documents) -> list[tuple[str, TopicSpec]]:
+    """The job topics of the tasks among the documents that name no service, with their documents' sources."""
+    partitions, config = job_topic(services.shards)
+    tasks = [
+        (source, str(d["Name"])) for source, d in documents if "States" not in d and "Name" in d and not {"Kafka", "Http", "Grpc"} & set(d)
+    ]
+    return [(source, TopicSpec(services.names.task(name), partitions, config)) for source, name in tasks]
+
+
+def _missing_job_topic(source: str, spec: TopicSpec) -> Problem:
+    return Problem(
+        "topic-missing",
+        "/Name",
+        f"{source}: the task's job topic is not there, and SFC_CREATE_TOPICS is off.",
+        f"Make it: {creating(spec)}",
+    )
 
 
 def _place(services: Services, blueprint: str, trigger: TriggerRecord) -> None:

@@ -18,7 +18,8 @@ class Services:
     """Somebody else steps ``definitions`` and ``answers`` in threads of their own, and the registry's outbox.
 
     ``kick``: wakes the outbox. ``dev``: whether the development-only endpoints are there. ``embedded``: the log is the embedded one,
-    and topics are made as they are named. ``verdict_s``: how long the engine's verdict is awaited; ``publish_s``: a publication.
+    and topics are made as they are named.
+    ``create_topics``: whether SFC may make its own topics that are missing. ``verdict_s``: how long the engine's verdict is awaited; ``publish_s``: a publication.
     """
 
     log: Log
@@ -34,6 +35,7 @@ class Services:
     answers: Answers
     dev: bool = False
     embedded: bool = False
+    create_topics: bool = True
     live: Callable[[], bool] = lambda: True
     ready: Callable[[], bool] | None = None  # default: the definitions have been read to their end
     verdict_s: float = 5.0
