@@ -90,6 +90,7 @@ class Lane:
         records = self._consumer.take(self._limits.batch_records_max, self._wait_s(timeout_s))
         try:
             self._take_assigned()
+            self._outlets.expect(len(records))
             taken = 0
             for record in records:
                 # consume() was seen to run the revoke callback and still hand over the partition's records (EXACTLY-ONCE 15).

@@ -1,4 +1,4 @@
-"""Where effects leave: two producers of a lane, one that may give a record up and one that never does."""
+"""Where effects leave: producers of a lane that may give a record up, and one that never does."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from sfc.wire.topics import Names
 
 _log = get_logger()
 
+BATCHING_FROM = 20  # commands in a batch
+
 
 class Outlets:
     """``gapless``: commands to shards. ``effects``: jobs, replies, dead letters (given up after 10 s: EXACTLY-ONCE 25)."""
@@ -26,7 +28,14 @@ class Outlets:
         self._names = names
         self._shards = shards
         self._gapless = log.producer(gapless=True)
-        self._effects = log.producer(busy=True)
+        self._single = log.producer()
+        self._batching = log.producer(busy=True)
+        self._effects = self._single
+
+    def expect(self, records: int) -> None:
+        """How many commands are about to be decided: effects of a few leave at once, those of many wait a millisecond for each other
+        (batches ten times larger). Records of one flow may so overtake each other; nothing rests on their order."""
+        self._effects = self._batching if records >= BATCHING_FROM else self._single
 
     def command(self, partition: int, key: bytes, command: Command, source: str = "", mark: Mark = ()) -> None:
         """Appends a command to a shard."""
@@ -69,14 +78,17 @@ class Outlets:
         self._effects.send(self._names.dead_letters, letter.value, letter.key, dead_letter_headers(letter), 0)
 
     def poll(self) -> None:
-        self._effects.poll()
+        self._single.poll()
+        self._batching.poll()
         self._gapless.poll()
 
     def flush(self) -> None:
         """Everything is acknowledged, or ProducerFailed is raised (EXACTLY-ONCE 17)."""
-        self._effects.flush()
+        self._single.flush()
+        self._batching.flush()
         self._gapless.flush()
 
     def close(self) -> None:
-        self._effects.close()
+        self._single.close()
+        self._batching.close()
         self._gapless.close()
