@@ -19,7 +19,8 @@ class Services:
 
     ``kick``: wakes the outbox. ``dev``: whether the development-only endpoints are there. ``embedded``: the log is the embedded one,
     and topics are made as they are named.
-    ``create_topics``: whether SFC may make its own topics that are missing. ``verdict_s``: how long the engine's verdict is awaited; ``publish_s``: a publication.
+    ``create_topics``: whether SFC may make its own topics that are missing.
+    ``verdict_s``: how long the engine's verdict is awaited; ``publish_s``: a publication.
     """
 
     log: Log
