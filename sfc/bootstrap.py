@@ -26,6 +26,8 @@ from sfc.wire.topics import Names, core_topics, job_topic
 if TYPE_CHECKING:
     from sfc_gateway.server import Server
 
+    from sfc.runtime.answers import Answers
+
 _log = get_logger()
 
 
@@ -91,21 +93,21 @@ def require_kafka(settings: Settings, role: str) -> None:
 # -- roles ---------------------------------------------------------------------------------------------------------------
 
 
-class Tail:
-    """The definitions' tail as a role of its own, for those that only read them."""
+class Shared:
+    """A role that others use too: its thread only steps it, and it is closed with the process."""
 
-    def __init__(self, definitions: Definitions) -> None:
-        self._definitions = definitions
+    def __init__(self, role: Definitions | Answers) -> None:
+        self._role = role
 
     @property
     def ready(self) -> bool:
-        return self._definitions.ready
+        return self._role.ready
 
     def step(self, timeout_s: float = 0.1) -> int:
-        return self._definitions.step(timeout_s)
+        return self._role.step(timeout_s)
 
     def close(self) -> None:
-        """The tail is shared: it ends with the process."""
+        """A thread that is made anew goes on with the same one."""
 
 
 def engine_role(site: Site) -> Role:
@@ -243,9 +245,9 @@ def start_gateway(site: Site, crew: Crew, *, dev: bool, index: Any = None) -> tu
     kicked = threading.Event()
     kicked.set()
     crew.add("outbox", lambda: OutboxRole(Outbox(registry, site.log, site.names, site.shards), kicked))
-    crew.add("definitions", lambda: Tail(definitions))
+    crew.add("definitions", lambda: Shared(definitions))
     answers = Answers(site.log, site.names, site.instance)
-    crew.add("answers", lambda: answers)
+    crew.add("answers", lambda: Shared(answers))
     index = index if index is not None else open_index(site)
     appender = Appender(site.log, site.names, site.shards)
     services = Services(
@@ -267,7 +269,7 @@ def start_gateway(site: Site, crew: Crew, *, dev: bool, index: Any = None) -> tu
         ready=lambda: crew.ready,
     )
     server = serve(create_app(services), site.settings.host, site.settings.port)
-    return server, [definitions.close, registry.close, index.close, appender.close]
+    return server, [definitions.close, registry.close, index.close, appender.close, answers.close]
 
 
 def start_all(settings: Settings, *, memory: bool = False, modules: Sequence[str] = ()) -> Running:
@@ -291,7 +293,7 @@ def start_all(settings: Settings, *, memory: bool = False, modules: Sequence[str
     crew.add("engine", lambda: engine_role(site))
     crew.add("monitor", lambda: monitor_role(site, index))
     tail = site.definitions()
-    crew.add("tail", lambda: Tail(tail))
+    crew.add("tail", lambda: Shared(tail))
     crew.add("trigger", lambda: trigger_role(site, tail))
     crew.add("bridge", lambda: bridge_role(site, tail))
     _add_workers(site, crew, tail, modules, common=True)
@@ -405,7 +407,7 @@ def _add_engine(site: Site, crew: Crew) -> None:
 def run_trigger(settings: Settings) -> None:
     def add(site: Site, crew: Crew) -> None:
         definitions = site.definitions()
-        crew.add("definitions", lambda: Tail(definitions))
+        crew.add("definitions", lambda: Shared(definitions))
         crew.add("trigger", lambda: trigger_role(site, definitions))
         crew.add("bridge", lambda: bridge_role(site, definitions))
 
@@ -417,7 +419,7 @@ def run_worker(settings: Settings, modules: list[str], common: bool) -> None:
 
     def add(site: Site, crew: Crew) -> None:
         definitions = site.definitions()
-        crew.add("definitions", lambda: Tail(definitions))
+        crew.add("definitions", lambda: Shared(definitions))
         _add_workers(site, crew, definitions, modules, common=common)
 
     _run_crew(settings, "worker", add)

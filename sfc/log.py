@@ -71,7 +71,7 @@ def configure(level: str = "info", format: str = "auto") -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    for name in ("httpx", "httpcore"):  # a line for each request tells nothing that ours do not
+    for name in ("httpx", "httpcore", "alembic"):  # their everyday lines tell nothing that ours do not
         logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

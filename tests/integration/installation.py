@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sfc.bootstrap import Site, Tail, bridge_role, engine_role, ensure_job_topics, open_index, open_site
+from sfc.bootstrap import Shared, Site, bridge_role, engine_role, ensure_job_topics, open_index, open_site
 from sfc.bootstrap import monitor_role as make_monitor
 from sfc.ports import FlowDocument, FlowIndex, TopicSpec
 from sfc.registry import Registry
@@ -86,7 +86,7 @@ def installation(kafka: str, folder: Path) -> Iterator[Installation]:
         stack.callback(index.close)
         crew = Crew()
         stack.callback(crew.stop)
-        crew.add("definitions", lambda: Tail(definitions))
+        crew.add("definitions", lambda: Shared(definitions))
         crew.add("engine", lambda: engine_role(site))
         crew.add("monitor", lambda: make_monitor(site, index))
         crew.add("bridge", lambda: bridge_role(site, definitions))

@@ -210,3 +210,36 @@ def test_dropping_a_shard_purges_what_was_decided(bench: Bench) -> None:
     assert not shard._decoded
     lane._shards.pop(HOME)
     lane.close()
+
+
+def test_a_restore_says_dispatched_again_for_what_is_still_open(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule 31: the lane dies between its commit and the command that ends the ``topic:`` state."""
+    lane = bench.lane()
+    settle(bench, [lane], 2)
+    monkeypatch.setattr(lane._outlets, "command", lambda *_: None)
+    bench.start("tell:a", {"said": 1})
+    settle(bench, [lane])
+    assert len(bench.all("audit")) == 1
+    assert bench.replies.take(10, 0) == []
+    lane.close()
+    second = bench.lane()
+    bench.run([second], lambda: bool(bench.answers))
+    assert bench.answers[0].status == "SUCCEEDED"
+    assert len(bench.all("audit")) == 1
+    second.close()
+
+
+def test_after_a_slow_commit_the_shard_has_a_new_producer(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule 24: a late end of that transaction must not end the next one."""
+    lane = bench.lane()
+    settle(bench, [lane], 2)
+    shard = lane.shards[HOME]
+    before = shard._fence
+    monkeypatch.setattr("sfc.runtime.shard.SLOW_COMMIT_S", -1.0)
+    bench.start("twice:a", 1)
+    bench.run([lane], lambda: bool(bench.answers))
+    settle(bench, [lane])
+    assert shard._fence is not before
+    numbers = [e.seq for h in bench.histories() for e in h.events]
+    assert numbers == list(range(1, len(numbers) + 1))
+    lane.close()
