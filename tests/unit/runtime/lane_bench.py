@@ -67,8 +67,10 @@ class Bench:
         self.producer.send(NAMES.definitions, encode_definition(definition), key_of(definition).encode(), None, 0)
         self.producer.flush()
 
-    def lane(self) -> Lane:
-        return Lane(self.log, NAMES, SHARDS, Definitions(self.log, NAMES), MemoryStateStore(), SystemClock(), LaneLimits(interval_s=0.02))
+    def lane(self, store: MemoryStateStore | None = None) -> Lane:
+        return Lane(
+            self.log, NAMES, SHARDS, Definitions(self.log, NAMES), store or MemoryStateStore(), SystemClock(), LaneLimits(interval_s=0.02)
+        )
 
     def command(self, flow: str, command: Command, source: str = "", mark: Mark = ()) -> None:
         value, head = encode_command(command, source, mark)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from sfc.adapters.embedded import EmbeddedLog
+from sfc.adapters.memory_store import MemoryStateStore
 from sfc.engine.commands import Start
 from sfc.errors import ProducerFailed
-from sfc.ports import Partition, Position, TopicSpec
+from sfc.ports import Partition, Position, Record, TopicSpec
 from sfc.runtime.interval import Overlay
 from sfc.wire import headers
+from sfc.wire.commands import encode_command
 from sfc.wire.definitions import BlueprintHead, BlueprintVersion, TaskVersion
 from sfc.wire.partition import partition_of
 from sfc.wire.state import decode_flow, decode_shard, encode_shard, interval_headers, shard_key
@@ -71,7 +73,7 @@ def test_the_position_is_the_shards_own_and_not_the_groups(bench: Bench) -> None
     second = bench.lane()
     settle(bench, [second])
     second.close()
-    assert len(bench.answers) == 1
+    assert bench.replies.take(10, 0) == []
     bench.start("twice:b", 2)
     home = Partition(NAMES.commands, partition_of(b"twice:b", SHARDS))
     bench.log.set_group_positions(NAMES.engine_group, {home: Position(bench.log.ends([home])[home])})
@@ -242,4 +244,61 @@ def test_after_a_slow_commit_the_shard_has_a_new_producer(bench: Bench, monkeypa
     assert shard._fence is not before
     numbers = [e.seq for h in bench.histories() for e in h.events]
     assert numbers == list(range(1, len(numbers) + 1))
+    lane.close()
+
+
+def test_what_the_store_had_before_is_wiped_when_a_shard_is_taken(bench: Bench) -> None:
+    """Rule 19."""
+    store = MemoryStateStore()
+    store.apply(HOME, {b"twice:old": b"{}"})
+    lane = bench.lane(store)
+    settle(bench, [lane], 3)
+    assert HOME in lane.shards
+    assert store.get(HOME, b"twice:old") is None
+    lane.close()
+
+
+def test_the_shards_clock_does_not_go_back_with_the_logs(bench: Bench) -> None:
+    """Rule 6: append time was seen to go back when leadership moved."""
+    lane = bench.lane()
+    settle(bench, [lane], 3)
+    shard = lane.shards[HOME]
+    value, head = encode_command(Start("twice", 1, "h-twice", 1))
+    for offset, append_ms in ((0, 5_000), (1, 4_000)):
+        shard.take(Record(NAMES.commands, HOME, offset, b"twice:a", value, head, append_ms, append_ms))
+    assert shard.state.clock_ms == 5_000
+    shard.drop()
+    lane._shards.pop(HOME)
+    lane.close()
+
+
+def test_the_batch_in_hand_is_discarded_when_its_shard_moved(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule 15: revoked and assigned anew within one call, which still hands over the partition's records."""
+    lane = bench.lane()
+    settle(bench, [lane], 3)
+    bench.start("twice:a", 1)
+    take = lane._consumer.take
+
+    def moved_meanwhile(records_max: int, timeout_s: float) -> list[Record]:
+        records = take(records_max, timeout_s)
+        if records:
+            monkeypatch.undo()
+            lane._lost([Partition(NAMES.commands, HOME)])
+            lane._assigned([Partition(NAMES.commands, HOME)])
+        return records
+
+    monkeypatch.setattr(lane._consumer, "take", moved_meanwhile)
+    assert lane.step(0.1) == 0
+    bench.run([lane], lambda: bool(bench.answers))
+    lane.close()
+
+
+def test_a_forgotten_id_may_live_again(bench: Bench) -> None:
+    """Rule 1, and what the lane has decoded goes with the flow."""
+    lane = bench.lane()
+    for life in (1, 2):
+        bench.start("twice:a", life)
+        bench.run([lane], lambda life=life: len(bench.answers) == life)  # type: ignore[misc]
+        settle(bench, [lane])
+    assert len({h.run for h in bench.histories()}) == 2
     lane.close()
