@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sfc.errors import LogError, ProducerFailed, ProducerFenced, ShardStopped
 from sfc.log import get_logger
-from sfc.ports import Clock, Consumer, Log, Partition, Position, StateStore
+from sfc.ports import Clock, Consumer, Log, Partition, Position, Record, StateStore
 from sfc.runtime import metrics
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.outlets import Outlets
@@ -19,6 +19,7 @@ from sfc.wire.topics import Names
 
 _log = get_logger()
 
+AHEAD_MS_MAX = 5_000  # a record further ahead of the engine's clock waits (EXACTLY-ONCE 6)
 GROUP_COMMIT_S = 2.0  # the group's own offsets serve lag displays only
 
 
@@ -58,6 +59,7 @@ class Lane:
         self._stopped: dict[int, str] = {}  # shards that must not go on, and why
         self._to_take: list[int] = []
         self._moved: set[int] = set()  # revoked or assigned anew during the call that took the batch
+        self._ahead: dict[int, Record] = {}  # the record that a shard waits before, until the engine's clock has come closer
         self._commit_due_s: dict[int, float] = {}
         self._group_commit_due_s = 0.0
         definitions.load()
@@ -90,11 +92,12 @@ class Lane:
         records = self._consumer.take(self._limits.batch_records_max, self._wait_s(timeout_s))
         try:
             self._take_assigned()
+            self._go_on()
             self._outlets.expect(len(records))
             taken = 0
             for record in records:
                 # consume() was seen to run the revoke callback and still hand over the partition's records (EXACTLY-ONCE 15).
-                if record.partition in self._moved:
+                if record.partition in self._moved or self._waits(record):
                     continue
                 shard = self._shards.get(record.partition)
                 if shard is not None:
@@ -109,6 +112,27 @@ class Lane:
             return 0
         metrics.COMMANDS.inc(taken)
         return taken
+
+    def _waits(self, record: Record) -> bool:
+        """Whether the record's append time is too far ahead: a leader with a wrong clock must not fire every timer at once. The shard
+        stands before it; what came behind it in the batch is read again later."""
+        if record.append_ms is None or record.append_ms <= self._clock.now_ms() + AHEAD_MS_MAX:
+            return False
+        _log.warning(
+            "append time is ahead of this engine's clock; the shard waits", action="clock-ahead", shard=record.partition,
+            ahead_ms=record.append_ms - self._clock.now_ms(),
+        )  # fmt: skip
+        self._moved.add(record.partition)
+        self._ahead[record.partition] = record
+        self._consumer.pause([Partition(record.topic, record.partition)])
+        return True
+
+    def _go_on(self) -> None:
+        """Shards that waited before a record go on when the engine's clock has come close enough."""
+        for number, record in list(self._ahead.items()):
+            if record.append_ms is not None and record.append_ms <= self._clock.now_ms() + AHEAD_MS_MAX:
+                del self._ahead[number]
+                self._consumer.start(Partition(record.topic, number), record.offset)
 
     def _wait_s(self, timeout_s: float) -> float:
         """No longer than until the next commit or tick is due."""
@@ -202,6 +226,7 @@ class Lane:
     def _forget(self, number: int) -> None:
         self._moved.add(number)
         self._stopped.pop(number, None)
+        self._ahead.pop(number, None)
         if number in self._to_take:
             self._to_take.remove(number)
 
@@ -214,6 +239,7 @@ class Lane:
     def _take_shard(self, number: int) -> None:
         """Fence, restore, and only then begin to read, at the shard's own position (EXACTLY-ONCE 13)."""
         began_s = self._clock.monotonic_s()
+        self._ahead.pop(number, None)
         old = self._shards.pop(number, None)
         if old is not None:
             old.drop()

@@ -34,7 +34,6 @@ _log = get_logger()
 FIRED_PER_TICK_MAX = 1_000
 WOKEN_PER_TICK_MAX = 1_000
 DECODED_FLOWS_MAX = 50_000  # about 3 KB each
-AHEAD_MS_MAX = 5_000  # a record this far ahead of the engine's clock waits (EXACTLY-ONCE 6)
 SLOW_COMMIT_S = 1.0  # then the producer is renewed (EXACTLY-ONCE 24)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sfc.adapters.clock import SystemClock
 from sfc.adapters.embedded import EmbeddedLog
 from sfc.adapters.memory_store import MemoryStateStore
 from sfc.engine.commands import Start
@@ -302,3 +303,29 @@ def test_a_forgotten_id_may_live_again(bench: Bench) -> None:
         settle(bench, [lane])
     assert len({h.run for h in bench.histories()}) == 2
     lane.close()
+
+
+class Ahead:
+    """A clock that is a minute ahead."""
+
+    def now_ms(self) -> int:
+        return SystemClock().now_ms() + 60_000
+
+    def monotonic_s(self) -> float:
+        return SystemClock().monotonic_s()
+
+
+def test_a_shard_waits_before_a_record_that_is_ahead_of_the_engines_clock() -> None:
+    """Rule 6."""
+    bench = Bench(EmbeddedLog.memory(clock=Ahead()))
+    bench.set_up()
+    lane = bench.lane()
+    bench.start("twice:a", 1)
+    bench.start("twice:a", 2)  # behind it: it must not overtake
+    settle(bench, [lane])
+    assert lane.shards[HOME].state.next_offset == 0
+    lane._clock = Ahead()
+    bench.run([lane], lambda: bool(bench.answers))
+    assert bench.answers[0].output == 1
+    lane.close()
+    bench.log.close()
