@@ -1,0 +1,60 @@
+"""The gateway with what it needs: registry, outbox, answers, HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sfc.bootstrap.roles import OutboxRole, Shared, open_index
+from sfc.bootstrap.site import Site
+from sfc.runtime.roles import Crew
+
+if TYPE_CHECKING:
+    from sfc_gateway.server import Server
+
+
+def start_gateway(site: Site, crew: Crew, *, dev: bool, index: Any = None) -> tuple[Server, list[Callable[[], None]]]:
+    """Registry, outbox, answers and HTTP. What must be closed afterwards, in order of its making."""
+    from sfc_gateway.app import create_app
+    from sfc_gateway.server import serve
+    from sfc_gateway.services import Services
+
+    from sfc.registry import Registry
+    from sfc.registry.outbox import Outbox
+    from sfc.runtime.answers import Answers
+    from sfc.runtime.starts import Appender
+
+    definitions = site.definitions()
+    definitions.load()
+    registry = Registry(site.settings.database_url(), site.clock)
+    registry.raise_revision(definitions.revision_max)
+    registry.settings(site.shards)
+    kicked = threading.Event()
+    kicked.set()
+    crew.add("outbox", lambda: OutboxRole(Outbox(registry, site.log, site.names, site.shards), kicked))
+    crew.add("definitions", lambda: Shared(definitions))
+    answers = Answers(site.log, site.names, site.instance)
+    crew.add("answers", lambda: Shared(answers))
+    index = index if index is not None else open_index(site)
+    appender = Appender(site.log, site.names, site.shards)
+    services = Services(
+        log=site.log,
+        names=site.names,
+        shards=site.shards,
+        clock=site.clock,
+        instance=site.instance,
+        definitions=definitions,
+        registry=registry,
+        kick=kicked.set,
+        index=index,
+        appender=appender,
+        answers=answers,
+        dev=dev,
+        embedded=not site.settings.kafka,
+        create_topics=site.settings.create_topics,
+        live=lambda: crew.alive,
+        ready=lambda: crew.ready,
+    )
+    server = serve(create_app(services), site.settings.host, site.settings.port)
+    return server, [definitions.close, registry.close, index.close, appender.close, answers.close]

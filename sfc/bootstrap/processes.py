@@ -1,0 +1,184 @@
+"""Processes: every role in one, or each role alone, until they are told to stop."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from sfc.bootstrap.gateway import start_gateway
+from sfc.bootstrap.roles import Shared, add_workers, bridge_role, engine_role, monitor_role, open_index, trigger_role
+from sfc.bootstrap.site import Site, open_site, require_kafka
+from sfc.errors import LogUnavailable
+from sfc.log import get_logger
+from sfc.runtime.roles import Crew, stop_event
+from sfc.settings import Settings
+
+if TYPE_CHECKING:
+    from sfc_gateway.server import Server
+
+_log = get_logger()
+
+
+@dataclass
+class Running:
+    """A gateway that listens, with the roles beside it. ``stop`` ends all."""
+
+    site: Site
+    crew: Crew
+    server: Server
+    url: str
+    closers: list[Callable[[], None]]
+
+    @property
+    def ready(self) -> bool:
+        return self.crew.ready
+
+    def stop(self) -> None:
+        """First who lets work in, last who finishes it."""
+        self.server.stop()
+        self.crew.stop(first=("trigger", "bridge"))
+        for close in reversed(self.closers):
+            close()
+        self.site.log.close()
+
+
+def start_all(settings: Settings, *, memory: bool = False, modules: Sequence[str] = ()) -> Running:
+    """Every role in this process. The page listens first; the roles follow within a second."""
+    site = open_site(settings, memory=memory)
+    crew = Crew()
+    index = None
+    if memory:
+        from sfc.adapters.sql.flow_index import SqliteFlowIndex
+
+        index = SqliteFlowIndex(None)
+        site.settings = settings.model_copy(update={"database": SecretStr("sqlite://")})
+    else:
+        index = open_index(site)
+    try:
+        server, closers = start_gateway(site, crew, dev=True, index=index)
+    except BaseException:
+        crew.stop()
+        site.log.close()
+        raise
+    crew.add("engine", lambda: engine_role(site))
+    crew.add("monitor", lambda: monitor_role(site, index))
+    tail = site.definitions()
+    crew.add("tail", lambda: Shared(tail))
+    crew.add("trigger", lambda: trigger_role(site, tail))
+    crew.add("bridge", lambda: bridge_role(site, tail))
+    add_workers(site, crew, tail, modules, common=True)
+    return Running(site, crew, server, server.url, [*closers, tail.close])
+
+
+def run_dev(settings: Settings, memory: bool, modules: Sequence[str] = ()) -> None:
+    """Every role in one process, until it is told to stop."""
+    from rich.console import Console
+
+    stop = stop_event()
+    running = _outliving_the_broker(settings, stop, lambda: start_all(settings, memory=memory, modules=modules))
+    if running is None:
+        return
+    console = Console(stderr=True)
+    where = f"Kafka at {settings.kafka}" if settings.kafka else "memory: nothing is kept" if memory else str(settings.data.resolve())
+    console.print(f"[bold]sfc dev[/bold]  {running.url}   API [link]{running.url}/docs[/link]   log: {where}", highlight=False)
+    while not running.ready and not stop.wait(0.02):
+        pass
+    if not stop.is_set():
+        console.print(
+            "ready. In another terminal: sfc deploy blueprints/hello, sfc start hello --input '{}', sfc flows list", highlight=False
+        )
+    stop.wait()
+    running.stop()
+
+
+def _outliving_the_broker(settings: Settings, stop: threading.Event, start: Callable[[], Any]) -> Any:
+    """A server says that the broker is away, and keeps trying; what is wrong in another way ends it. None when told to stop meanwhile."""
+    while True:
+        try:
+            return start()
+        except LogUnavailable as e:
+            _log.error(e.message, action="broker-away", bootstrap=settings.kafka, hint=e.hint)
+            if stop.wait(2.0):
+                return None
+
+
+def _run_crew(settings: Settings, role: str, add: Callable[[Site, Crew], None]) -> None:
+    """A role of its own: its threads, its health page, until it is told to stop."""
+    from sfc.runtime.health import HealthServer
+
+    require_kafka(settings, role)
+    stop = stop_event()
+    crew = Crew()
+    started = threading.Event()
+    health = HealthServer(lambda: crew.alive, lambda: started.is_set() and crew.ready, host=settings.host, port=settings.health_port())
+    _log.info(f"sfc {role} answers on {health.url}", action="listening", role=role, url=health.url)
+    site: Site | None = _outliving_the_broker(settings, stop, lambda: open_site(settings))
+    if site is not None:
+        add(site, crew)
+        started.set()
+        stop.wait()
+        _log.info("stopping", action="stopping", role=role)
+        crew.stop()
+        site.log.close()
+    health.close()
+
+
+def run_engine(settings: Settings) -> None:
+    _run_crew(settings, "engine", _add_engine)
+
+
+def _add_engine(site: Site, crew: Crew) -> None:
+    crew.add("engine", lambda: engine_role(site))
+
+
+def run_trigger(settings: Settings) -> None:
+    def add(site: Site, crew: Crew) -> None:
+        definitions = site.definitions()
+        crew.add("definitions", lambda: Shared(definitions))
+        crew.add("trigger", lambda: trigger_role(site, definitions))
+        crew.add("bridge", lambda: bridge_role(site, definitions))
+
+    _run_crew(settings, "trigger", add)
+
+
+def run_worker(settings: Settings, modules: list[str], common: bool) -> None:
+    sys.path.insert(0, str(Path.cwd()))  # modules are named as `python -m` would find them
+
+    def add(site: Site, crew: Crew) -> None:
+        definitions = site.definitions()
+        crew.add("definitions", lambda: Shared(definitions))
+        add_workers(site, crew, definitions, modules, common=common)
+
+    _run_crew(settings, "worker", add)
+
+
+def run_monitor(settings: Settings) -> None:
+    def add(site: Site, crew: Crew) -> None:
+        index = open_index(site)
+        crew.add("monitor", lambda: monitor_role(site, index))
+
+    settings.data.mkdir(parents=True, exist_ok=True)
+    _run_crew(settings, "monitor", add)
+
+
+def run_gateway(settings: Settings) -> None:
+    require_kafka(settings, "gateway")
+    settings.data.mkdir(parents=True, exist_ok=True)
+    stop = stop_event()
+
+    def start() -> Running:
+        site, crew = open_site(settings), Crew()
+        server, closers = start_gateway(site, crew, dev=False)
+        return Running(site, crew, server, server.url, closers)
+
+    running = _outliving_the_broker(settings, stop, start)
+    if running is not None:
+        _log.info(f"sfc gateway answers on {running.url}", action="listening", role="gateway", url=running.url)
+        stop.wait()
+        running.stop()

@@ -1,0 +1,162 @@
+"""What each role consists of."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sfc.bootstrap.site import Site
+from sfc.ports import StateStore, TopicSpec
+from sfc.runtime.definitions import Definitions
+from sfc.runtime.roles import Crew, Role
+from sfc.wire.topics import job_topic
+
+if TYPE_CHECKING:
+    from sfc.runtime.answers import Answers
+
+
+class Shared:
+    """A role that others use too: its thread only steps it, and it is closed with the process."""
+
+    def __init__(self, role: Definitions | Answers) -> None:
+        self._role = role
+
+    @property
+    def ready(self) -> bool:
+        return self._role.ready
+
+    def step(self, timeout_s: float = 0.1) -> int:
+        return self._role.step(timeout_s)
+
+    def close(self) -> None:
+        """A thread that is made anew goes on with the same one."""
+
+
+def engine_role(site: Site) -> Role:
+    """A lane with its store: LMDB beside Kafka, memory beside the embedded log."""
+    from sfc.runtime.lane import Lane, LaneLimits
+
+    s = site.settings
+    limits = LaneLimits(s.interval_ms / 1000, s.interval_commands_max, s.interval_bytes_max)
+    store, folder = _store(site)
+    lane = Lane(site.log, site.names, site.shards, site.definitions(), store, site.clock, limits)
+    return _WithStore(lane, store, folder)
+
+
+def _store(site: Site) -> tuple[StateStore, Path | None]:
+    if not site.settings.kafka:
+        from sfc.adapters.memory_store import MemoryStateStore
+
+        return MemoryStateStore(), None
+    from sfc.adapters.lmdb_store import LmdbStore
+
+    folder = Path(tempfile.mkdtemp(prefix="sfc-lane-"))
+    return LmdbStore(folder), folder
+
+
+class _WithStore:
+    """A lane and the scratch store that goes with it."""
+
+    def __init__(self, lane: Any, store: StateStore, folder: Path | None) -> None:
+        self._lane, self._store, self._folder = lane, store, folder
+
+    @property
+    def ready(self) -> bool:
+        return bool(self._lane.ready)
+
+    def step(self, timeout_s: float = 0.1) -> int:
+        return int(self._lane.step(timeout_s))
+
+    def close(self) -> None:
+        try:
+            self._lane.close()
+        finally:
+            self._store.close()
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def trigger_role(site: Site, definitions: Definitions) -> Role:
+    from sfc.runtime.triggers import TriggerRole
+
+    return TriggerRole(site.log, site.names, site.shards, definitions)
+
+
+def bridge_role(site: Site, definitions: Definitions) -> Role:
+    from sfc.runtime.bridge import BridgeRole
+
+    return BridgeRole(site.log, site.names, site.shards, definitions)
+
+
+def open_index(site: Site) -> Any:
+    """The flow index: an SQLite file under the data directory, beside a log in memory one in memory."""
+    from sfc.adapters.sql.flow_index import SqliteFlowIndex
+
+    return SqliteFlowIndex(site.settings.data / "flows.db")
+
+
+def monitor_role(site: Site, index: Any) -> Role:
+    from sfc.monitor.indexer import Indexer
+
+    return Indexer(site.log, site.names, index)
+
+
+class OutboxRole:
+    """The registry's outbox in a thread of its own: it publishes when kicked, and looks by itself twice a second: another gateway may
+    have died."""
+
+    def __init__(self, outbox: Any, kicked: threading.Event) -> None:
+        self._outbox = outbox
+        self._kicked = kicked
+
+    @property
+    def ready(self) -> bool:
+        return True
+
+    def step(self, timeout_s: float = 0.5) -> int:
+        self._kicked.wait(0.5)
+        self._kicked.clear()
+        return int(self._outbox.step())
+
+    def close(self) -> None:
+        self._outbox.close()
+
+
+def add_workers(site: Site, crew: Crew, definitions: Definitions, modules: Sequence[str], *, common: bool) -> None:
+    from sfc_workers.tasks import load_modules
+    from sfc_workers.worker import Worker
+
+    if modules:
+        handlers = load_modules(modules)
+        ensure_job_topics(site, list(handlers))
+        crew.add("worker", lambda: Worker(site.log, site.names, handlers, definitions, instance=site.instance))
+    if common:
+        from sfc_workers.http import CommonWorker
+
+        crew.add("common", lambda: CommonWorker(site.log, site.names, definitions, instance=site.instance))
+
+
+def ensure_job_topics(site: Site, tasks: Sequence[str]) -> None:
+    """``sfc.task.<task>`` of these tasks, which their worker is about to subscribe to."""
+    partitions, config = job_topic(site.shards)
+    missing = [t for t in tasks if site.names.task(t) not in site.log.topics()]
+    if missing and site.settings.create_topics:
+        site.log.create([TopicSpec(site.names.task(t), partitions, config) for t in missing])
+
+
+def publisher(site: Site, topic: str) -> Callable[[list[bytes]], None]:
+    """Appends values to a topic, which is made when it is missing; returns when the log has them."""
+    if site.log.describe(topic) is None:
+        site.log.create([TopicSpec(topic, site.shards)])
+    producer = site.log.producer(busy=True)
+
+    def publish(values: list[bytes]) -> None:
+        for value in values:
+            producer.send(topic, value)
+        producer.flush()
+
+    return publish
