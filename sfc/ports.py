@@ -322,6 +322,18 @@ class DeadLetterDocument(Struct, frozen=True, omit_defaults=True):
     key: bytes | None = None
     value: bytes | None = None
     headers: list[tuple[str, bytes]] = []
+    state: str = "open"  # or replayed, discarded
+    resolved_ms: int = 0
+    resolved_by: str = ""
+
+
+class DeadLetterMark(Struct, frozen=True):
+    """What became of a dead letter: ``replayed`` or ``discarded``."""
+
+    id: str
+    state: str
+    at_ms: int
+    by: str = ""
 
 
 class DeadLetterPage(Struct, frozen=True):
@@ -331,8 +343,16 @@ class DeadLetterPage(Struct, frozen=True):
     next_cursor: str = ""
 
 
+class Throughput(Struct, frozen=True):
+    """Flows that started and ended within one slice of time, by status of their end. ``from_ms``: its beginning."""
+
+    from_ms: int
+    started: int = 0
+    ended: dict[str, int] = {}
+
+
 class IndexCounters(Struct, frozen=True):
-    """``flows`` by status, ``dead_letters`` by reason, ``events`` indexed so far."""
+    """``flows`` by status, open ``dead_letters`` by reason, ``events`` indexed so far."""
 
     flows: dict[str, int]
     paused: int

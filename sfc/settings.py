@@ -48,6 +48,11 @@ class Settings(BaseSettings):
     database: SecretStr = Field(
         default=SecretStr(""), description="URL of the registry's database. Empty: an SQLite file in the data directory."
     )
+    elasticsearch_url: SecretStr = Field(
+        default=SecretStr(""), description="URL of Elasticsearch, for the flow index. Empty: an SQLite file in the data directory."
+    )
+    elasticsearch_api_key: SecretStr = Field(default=SecretStr(""), description="API key for Elasticsearch, where it asks for one.")
+    api_key: SecretStr = Field(default=SecretStr(""), description="API key that the command line shows to the gateway.")
     url: str = Field(default="http://127.0.0.1:8321", pattern=r"^https?://\S+$", description="Where the command line finds the gateway.")
     host: str = Field(default="127.0.0.1", description="Address on which the gateway and the health pages listen.")
     port: int = Field(default=8321, ge=0, le=65535, description="Port of the gateway; for the other roles 0 means any free one.")
@@ -91,6 +96,7 @@ class Settings(BaseSettings):
         for name, value in self.model_dump(mode="json").items():
             shown[name] = HIDDEN if is_secret(name) and value else value
         shown["database"] = mask_url(self.database_url())
+        shown["elasticsearch_url"] = mask_url(self.elasticsearch_url.get_secret_value())
         shown["url"] = mask_url(self.url)
         shown["kafka_properties"] = {k: HIDDEN if is_secret(k) else v for k, v in sorted(self.kafka_properties().items())}
         return shown

@@ -12,7 +12,7 @@ from sqlalchemy.pool import StaticPool
 
 from sfc.errors import BadInput, RegistryError
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration: a database that is there already is opened without loading alembic."""
 
 BUSY_S = 10  # how long a writer waits for another process's edit, on SQLite

@@ -69,7 +69,7 @@ class Registry:
     def deploy(self, documents: Sequence[tuple[str, dict[str, Any]]]) -> list[Deployed]:
         """Saves (source, document) pairs, all of them or none; answers in the same order. Raises InvalidDocument with all problems."""
         done: dict[int, Deployed] = {}
-        with self._edit() as edit:
+        with self.edit() as edit:
             given, warnings = deploy.check_all(edit.session, list(documents))
             for index, one in enumerate(given):
                 if one.kind == "task":
@@ -92,7 +92,7 @@ class Registry:
         return self._set_status(name, "disabled", "", by)
 
     def _set_status(self, name: str, status: str, reason: str, by: str) -> Edited:
-        with self._edit() as edit:
+        with self.edit() as edit:
             row = self._blueprint_row(edit.session, name)
             if row.status == status:
                 return Edited(name, status, row.revision, False)
@@ -108,7 +108,7 @@ class Registry:
 
     def settings(self, shards: int) -> ClusterSettings:
         """The cluster's settings, recorded with this number of shards when there are none yet. The recorded ones are never changed."""
-        with self._edit() as edit:
+        with self.edit() as edit:
             if not edit.state.shards:
                 edit.state.shards = shards
                 edit.publish(ClusterSettings(shards), edit.next_revision())
@@ -116,12 +116,12 @@ class Registry:
 
     def raise_revision(self, to: int) -> None:
         """Makes the next edit's revision higher than ``to``, the highest in sfc.definitions: the database may come from a backup."""
-        with self._edit() as edit:
+        with self.edit() as edit:
             edit.state.revision = max(edit.state.revision, to)
 
     def republish(self) -> None:
         """Publishes everything again, as it is: for a log that is new, while the registry is not."""
-        with self._edit() as edit:
+        with self.edit() as edit:
             session, revision = edit.session, edit.next_revision()
             if edit.state.shards:
                 edit.publish(ClusterSettings(edit.state.shards), revision)
@@ -141,25 +141,25 @@ class Registry:
 
     def blueprints(self) -> list[BlueprintInfo]:
         """All, by name."""
-        with self._read() as session:
+        with self.read() as session:
             return [
                 blueprint_info(row, _current(session, row)) for row in session.exec(select(BlueprintRow).order_by(col(BlueprintRow.name)))
             ]
 
     def blueprint(self, name: str) -> BlueprintInfo:
-        with self._read() as session:
+        with self.read() as session:
             row = self._blueprint_row(session, name)
             return blueprint_info(row, _current(session, row))
 
     def versions(self, name: str) -> list[BlueprintVersion]:
         """Of a blueprint, oldest first."""
-        with self._read() as session:
+        with self.read() as session:
             self._blueprint_row(session, name)
             found = select(BlueprintVersionRow).where(BlueprintVersionRow.name == name).order_by(col(BlueprintVersionRow.version))
             return [blueprint_version(row) for row in session.exec(found)]
 
     def version(self, name: str, version: int) -> BlueprintVersion:
-        with self._read() as session:
+        with self.read() as session:
             head = self._blueprint_row(session, name)
             row = session.get(BlueprintVersionRow, (name, version))
             if row is None:
@@ -168,23 +168,23 @@ class Registry:
 
     def tasks(self) -> list[TaskInfo]:
         """All, by name."""
-        with self._read() as session:
+        with self.read() as session:
             return [task_info(row, _current_task(session, row)) for row in session.exec(select(TaskRow).order_by(col(TaskRow.name)))]
 
     def task(self, name: str) -> TaskInfo:
-        with self._read() as session:
+        with self.read() as session:
             row = self._task_row(session, name)
             return task_info(row, _current_task(session, row))
 
     def task_versions(self, name: str) -> list[TaskVersion]:
         """Of a task, oldest first."""
-        with self._read() as session:
+        with self.read() as session:
             self._task_row(session, name)
             found = select(TaskVersionRow).where(TaskVersionRow.name == name).order_by(col(TaskVersionRow.version))
             return [task_version(row) for row in session.exec(found)]
 
     def task_version(self, name: str, version: int) -> TaskVersion:
-        with self._read() as session:
+        with self.read() as session:
             head = self._task_row(session, name)
             row = session.get(TaskVersionRow, (name, version))
             if row is None:
@@ -193,46 +193,50 @@ class Registry:
 
     def revision(self) -> int:
         """Of the last edit."""
-        with self._read() as session:
+        with self.read() as session:
             return _state(session).revision
 
     # The outbox
 
     def unpublished(self, rows_max: int = 500) -> list[OutboxItem]:
         """What waits to be published, in order."""
-        with self._read() as session:
+        with self.read() as session:
             rows = session.exec(select(OutboxRow).order_by(col(OutboxRow.id)).limit(rows_max))
             return [OutboxItem(row.id or 0, row.kind, row.key, row.value, row.revision) for row in rows]
 
     def mark_published(self, last_id: int, definitions_end: int) -> None:
         """The log has acknowledged all rows up to ``last_id``; sfc.definitions then ended at or behind them, at ``definitions_end``."""
-        with self._edit() as edit:
+        with self.edit() as edit:
             edit.session.exec(delete(OutboxRow).where(col(OutboxRow.id) <= last_id))
             edit.state.definitions_end = definitions_end
 
     def published(self, revision: int) -> bool:
         """Whether everything up to this revision is on the log."""
-        with self._read() as session:
+        with self.read() as session:
             first = session.exec(select(func.min(col(OutboxRow.revision)))).one()
             return revision <= _state(session).revision and (first is None or revision < first)
 
     def definitions_end(self) -> int:
         """An offset of sfc.definitions behind everything that is published: who has read up to it knows all of that."""
-        with self._read() as session:
+        with self.read() as session:
             return _state(session).definitions_end
 
-    # Inside
+    # Sessions, also for what stands beside blueprints and tasks (keys, schedules, pools)
 
     @contextmanager
-    def _edit(self) -> Iterator[Edit]:
+    def edit(self) -> Iterator[Edit]:
+        """One transaction that changes something; what it publishes is committed with it. Edits of all processes follow one another."""
         with self._turn, self._failures(), Session(self._engine, expire_on_commit=False) as session:
             yield Edit(session, self._clock.now_ms())
             session.commit()
 
     @contextmanager
-    def _read(self) -> Iterator[Session]:
+    def read(self) -> Iterator[Session]:
+        """One transaction that changes nothing."""
         with self._turn, self._failures(), Session(self._engine) as session:
             yield session
+
+    # Inside
 
     @contextmanager
     def _failures(self) -> Iterator[None]:

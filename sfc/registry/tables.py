@@ -84,3 +84,70 @@ class OutboxRow(SQLModel, table=True):
     key: str = Field(max_length=255)
     value: bytes = Field(sa_type=LargeBinary)
     revision: int = Field(index=True, sa_type=BigInteger)
+
+
+class HoldRow(SQLModel, table=True):
+    """Of a version, a task or a group; a blueprint's stands in its own row. One that was lifted stays, for its revision."""
+
+    __tablename__ = "hold"
+
+    subject: str = Field(primary_key=True, max_length=90)
+    revision: int = Field(sa_type=BigInteger)
+    held: bool
+    freeze: bool
+    reason: str = Field(default="", sa_type=Text)
+    by: str = Field(default="", sa_type=Text)
+    since_ms: int = Field(sa_type=BigInteger)
+
+
+class DraftRow(SQLModel, table=True):
+    """A blueprint or task that somebody works on: it need not be right, and nothing runs it."""
+
+    __tablename__ = "draft"
+
+    kind: str = Field(primary_key=True, max_length=16)  # blueprint or task
+    name: str = Field(primary_key=True, max_length=63)
+    document: str = Field(sa_type=Text)  # JSON
+    by: str = Field(default="", sa_type=Text)
+    updated_ms: int = Field(sa_type=BigInteger)
+
+
+class ScheduleRow(SQLModel, table=True):
+    """A schedule of a blueprint's current version. ``next_ms``: the nominal time of its next tick, 0 when there is none any more."""
+
+    __tablename__ = "schedule"
+
+    uid: str = Field(primary_key=True, max_length=32)
+    blueprint: str = Field(max_length=63, foreign_key="blueprint.name", index=True)
+    id: str = Field(max_length=63)
+    cron: str = Field(max_length=255)
+    time_zone: str = Field(max_length=63)
+    catch_up: str = Field(max_length=16)
+    input: str = Field(sa_type=Text)  # JSON
+    next_ms: int = Field(sa_type=BigInteger, index=True)
+    last_ms: int = Field(default=0, sa_type=BigInteger)  # nominal time of the last tick that started a flow
+
+
+class KeyRow(SQLModel, table=True):
+    """An API key. Only its hash is kept."""
+
+    __tablename__ = "api_key"
+
+    id: str = Field(primary_key=True, max_length=32)
+    name: str = Field(max_length=63, unique=True)
+    role: str = Field(max_length=16)
+    hash: str = Field(max_length=64)  # SHA-256 of a random secret, hex
+    created_ms: int = Field(sa_type=BigInteger)
+    revoked_ms: int = Field(default=0, sa_type=BigInteger)
+
+
+class PoolRow(SQLModel, table=True):
+    """What an operator wants of a pool of workers, over what the documents say."""
+
+    __tablename__ = "pool"
+
+    name: str = Field(primary_key=True, max_length=80)
+    revision: int = Field(sa_type=BigInteger)
+    min: int | None = None
+    max: int | None = None
+    drained: bool = False

@@ -18,6 +18,8 @@ from sfc.wire.definitions import (
     BlueprintHead,
     BlueprintVersion,
     ClusterSettings,
+    PoolScale,
+    SubjectHold,
     TaskHead,
     TaskVersion,
     decode_definition,
@@ -33,6 +35,8 @@ class Definitions:
         self.settings: ClusterSettings | None = None
         self.heads: dict[str, BlueprintHead] = {}
         self.task_heads: dict[str, TaskHead] = {}
+        self.holds: dict[str, SubjectHold] = {}  # of versions, tasks and groups, by subject; lifted ones too
+        self.pools: dict[str, PoolScale] = {}
         self.revision = 0  # counts changes, so that others notice one cheaply
         self.revision_max = 0  # the registry's highest revision seen
         self._versions: dict[tuple[str, int], BlueprintVersion] = {}
@@ -141,6 +145,16 @@ class Definitions:
             case TaskHead() as task_head:
                 self.revision_max = max(self.revision_max, task_head.revision)
                 self.task_heads[task_head.name] = task_head
+            case SubjectHold() as hold:
+                self.revision_max = max(self.revision_max, hold.revision)
+                known_hold = self.holds.get(hold.subject)
+                if known_hold is None or hold.revision >= known_hold.revision:
+                    self.holds[hold.subject] = hold
+            case PoolScale() as pool:
+                self.revision_max = max(self.revision_max, pool.revision)
+                known_pool = self.pools.get(pool.pool)
+                if known_pool is None or pool.revision >= known_pool.revision:
+                    self.pools[pool.pool] = pool
 
     @staticmethod
     def _refuse_other_hash(known: BlueprintVersion | TaskVersion | None, came: BlueprintVersion | TaskVersion) -> None:

@@ -73,3 +73,31 @@ def _number(record_headers: list[tuple[str, bytes]], name: str) -> int:
         return int(headers.text(record_headers, name) or -1)
     except ValueError:
         return -1
+
+
+class Resolved(NamedTuple):
+    """A mark on ``sfc.dead-letters``: what became of an earlier one. ``state``: replayed or discarded."""
+
+    id: str
+    state: str
+    by: str = ""
+
+
+def resolved_headers(mark: Resolved) -> list[tuple[str, bytes]]:
+    """Headers of the mark's record, which has neither key nor value."""
+    return [
+        (headers.FORMAT, FORMAT),
+        (headers.DEAD_LETTER, mark.id.encode()),
+        (headers.RESOLVED, mark.state.encode()),
+        (headers.BY, mark.by.encode()),
+    ]
+
+
+def decode_resolved(record_headers: list[tuple[str, bytes]]) -> Resolved | None:
+    """None for a record that is a dead letter itself. Only SFC's own marks have no reason: the headers of a dead letter's original are
+    the user's, and might look like one."""
+    state = headers.text(record_headers, headers.RESOLVED)
+    id_ = headers.text(record_headers, headers.DEAD_LETTER)
+    if not state or not id_ or headers.find(record_headers, headers.REASON) is not None:
+        return None
+    return Resolved(id_, state, headers.text(record_headers, headers.BY) or "")

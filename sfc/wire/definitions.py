@@ -8,6 +8,8 @@ key                   value
 ``blueprint:N``       BlueprintHead: current version, status, hold, active triggers
 ``task:N:V``          TaskVersion: immutable
 ``task:N``            TaskHead
+``hold:SUBJECT``      SubjectHold: of a version, task or group (a blueprint's stands in its head)
+``pool:POOL``         PoolScale: how many workers somebody wants, over what the documents say
 ====================  =====================================================================
 """
 
@@ -79,7 +81,31 @@ class TaskHead(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="t
     revision: int
 
 
-Definition = ClusterSettings | BlueprintVersion | BlueprintHead | TaskVersion | TaskHead
+class SubjectHold(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="hold"):
+    """What is on hold: ``version:NAME@N``, ``task:NAME`` or ``group:NAME``, at the registry's revision. The shards get the same as a
+    Hold command. ``freeze``: timers of held flows stand still."""
+
+    subject: str
+    revision: int
+    held: bool
+    freeze: bool = True
+    reason: str = ""
+    by: str = ""
+    since_ms: int = 0
+
+
+class PoolScale(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="pool"):
+    """What an operator wants of a pool of workers (``task:NAME``, ``blueprint:NAME``), over its document's ``Scale``. None: as there.
+    ``drained``: no worker at all."""
+
+    pool: str
+    revision: int
+    min: int | None = None
+    max: int | None = None
+    drained: bool = False
+
+
+Definition = ClusterSettings | BlueprintVersion | BlueprintHead | TaskVersion | TaskHead | SubjectHold | PoolScale
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Definition] = msgspec.json.Decoder(Definition)
@@ -97,6 +123,10 @@ def key_of(definition: Definition) -> str:
             return f"task:{definition.name}:{definition.version}"
         case TaskHead():
             return f"task:{definition.name}"
+        case SubjectHold():
+            return f"hold:{definition.subject}"
+        case PoolScale():
+            return f"pool:{definition.pool}"
 
 
 def encode_definition(definition: Definition) -> bytes:

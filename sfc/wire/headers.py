@@ -32,6 +32,11 @@ ORIGIN_TOPIC_ID = "sfc-origin-topic-id"
 ORIGIN_PARTITION = "sfc-origin-partition"
 ORIGIN_OFFSET = "sfc-origin-offset"
 
+DEAD_LETTER = "sfc-dead-letter"
+RESOLVED = "sfc-resolved"
+BY = "sfc-by"
+REPLAYED = "sfc-replayed"
+
 
 def find(headers: Sequence[tuple[str, bytes]], name: str) -> bytes | None:
     """The last header of that name, as Kafka's ``lastHeader``; None where there is none."""

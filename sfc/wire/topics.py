@@ -37,6 +37,14 @@ class Names(NamedTuple):
         return f"{self.namespace}.jobs"
 
     @property
+    def control(self) -> str:
+        return f"{self.namespace}.control"
+
+    @property
+    def control_group(self) -> str:
+        return f"{self.namespace}.control"
+
+    @property
     def replies(self) -> str:
         return f"{self.namespace}.replies"
 
@@ -59,6 +67,18 @@ class Names(NamedTuple):
     def task(self, task: str) -> str:
         """Job topic of a task that names none; its consumer group has the same name."""
         return f"{self.namespace}.task.{task}"
+
+    def specific_jobs(self, blueprint: str) -> str:
+        """Job topic of a specific blueprint, for workers of its own."""
+        return f"{self.namespace}.jobs.{blueprint}"
+
+    def specific_group(self, blueprint: str) -> str:
+        """Their consumer group."""
+        return f"{self.namespace}.workers.{blueprint}"
+
+    @property
+    def scheduler_group(self) -> str:
+        return f"{self.namespace}.scheduler"
 
     def trigger_group(self, blueprint: str, trigger: str) -> str:
         return f"{self.namespace}.trigger.{blueprint}.{trigger}"
