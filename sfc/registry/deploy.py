@@ -147,12 +147,7 @@ def save_blueprint(edit: Edit, given: Given, warnings: list[Problem], new_id: Ca
         row = BlueprintRow(
             name=name, current=number, status="enabled", revision=revision, created_ms=edit.now_ms, updated_ms=edit.now_ms
         )  # fmt: skip
-    section = given.document["Sfc"]
-    triggers = active_triggers(section.get("Triggers", []), triggers_of(row), new_id)
-    row.current, row.revision, row.updated_ms = number, revision, edit.now_ms
-    row.group, row.triggers = section.get("Group", ""), triggers_text(triggers)
-    session.add(row)
-    session.flush()
+    point_at(edit, row, number, given.document, revision, new_id)
     if version is None:
         version = BlueprintVersionRow(
             name=name, version=number, hash=hash_, source_hash=source_hash, document=text, created_ms=edit.now_ms
@@ -161,6 +156,16 @@ def save_blueprint(edit: Edit, given: Given, warnings: list[Problem], new_id: Ca
         edit.publish(blueprint_version(version), revision)
     edit.publish(blueprint_head(row), revision)
     return Deployed(given.source, "blueprint", name, number, hash_, True, revision, warnings=warnings)
+
+
+def point_at(edit: Edit, row: BlueprintRow, version: int, document: dict[str, Any], revision: int, new_id: Callable[[], str]) -> None:
+    """Makes a version the current one: its triggers and its group become the active ones. The caller publishes the head."""
+    section = document["Sfc"]
+    triggers = active_triggers(section.get("Triggers", []), triggers_of(row), new_id)
+    row.current, row.revision, row.updated_ms = version, revision, edit.now_ms
+    row.group, row.triggers = section.get("Group", ""), triggers_text(triggers)
+    edit.session.add(row)
+    edit.session.flush()
 
 
 def active_triggers(documents: list[dict[str, Any]], before: list[TriggerRecord], new_id: Callable[[], str]) -> list[TriggerRecord]:

@@ -33,6 +33,8 @@ class BlueprintRow(SQLModel, table=True):
     hold_revision: int = Field(default=0, sa_type=BigInteger)  # of the last pause or resume; 0: never
     hold_reason: str = Field(default="", sa_type=Text)
     hold_by: str = Field(default="", sa_type=Text)
+    hold_freeze: bool = True
+    hold_since_ms: int = Field(default=0, sa_type=BigInteger)
     created_ms: int = Field(sa_type=BigInteger)
     updated_ms: int = Field(sa_type=BigInteger)
 

@@ -29,7 +29,9 @@ class Deployed(Struct, frozen=True):
 
 
 class Edited(Struct, frozen=True):
-    """The blueprint after a pause, a resume or the like. ``changed`` False: it was so already."""
+    """The blueprint after a pause, a resume or the like. ``changed`` False: it was so already.
+
+    ``revision``: of this edit, or of the last one."""
 
     name: str
     status: str
@@ -42,12 +44,13 @@ class BlueprintInfo(Struct, frozen=True):
 
     name: str
     current: int
-    status: str  # enabled, paused, disabled
+    status: str  # enabled, paused, disabled, retired
     revision: int
     group: str
     triggers: list[TriggerRecord]
     hold_reason: str
     hold_by: str
+    hold_freeze: bool  # its flows' timers stand still while it is paused
     created_ms: int
     updated_ms: int
     hash: str
@@ -91,6 +94,7 @@ def blueprint_head(row: BlueprintRow) -> BlueprintHead:
         group=row.group,
         triggers=triggers_of(row),
         hold_reason=row.hold_reason,
+        hold_freeze=row.hold_freeze,
     )
 
 
@@ -108,6 +112,7 @@ def blueprint_info(row: BlueprintRow, current: BlueprintVersionRow) -> Blueprint
         triggers=triggers_of(row),
         hold_reason=row.hold_reason,
         hold_by=row.hold_by,
+        hold_freeze=row.hold_freeze,
         created_ms=row.created_ms,
         updated_ms=row.updated_ms,
         hash=current.hash,

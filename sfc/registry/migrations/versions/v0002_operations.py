@@ -12,6 +12,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("blueprint", sa.Column("hold_freeze", sa.Boolean, nullable=False, server_default=sa.true()))
+    op.add_column("blueprint", sa.Column("hold_since_ms", sa.BigInteger, nullable=False, server_default="0"))
     op.create_table(
         "hold",
         sa.Column("subject", sa.String(90), primary_key=True),
@@ -66,3 +68,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("pool", "api_key", "schedule", "draft", "hold"):
         op.drop_table(table)
+    op.drop_column("blueprint", "hold_since_ms")
+    op.drop_column("blueprint", "hold_freeze")
