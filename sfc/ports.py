@@ -48,6 +48,14 @@ class Position(NamedTuple):
     metadata: str = ""
 
 
+class GroupMember(NamedTuple):
+    """A consumer in a group. ``client_id``: the name of its process (see Log.consumer); ``host``: where it connects from."""
+
+    client_id: str
+    host: str
+    partitions: tuple[Partition, ...]  # in order; () while it waits for some
+
+
 class TopicSpec(NamedTuple):
     """A topic that SFC makes. ``config`` holds Kafka's topic settings by their names."""
 
@@ -183,6 +191,9 @@ class Log(Protocol):
     def group_positions(self, group: str) -> dict[Partition, Position]:
         """What a consumer group has committed."""
 
+    def group_members(self, group: str) -> list[GroupMember]:
+        """Who is in a consumer group and has which partitions, by name; [] where there is no such group."""
+
     def set_group_positions(self, group: str, positions: Mapping[Partition, Position]) -> None:
         """Commits for a group without members. Raises LogError when it has members."""
 
@@ -203,7 +214,7 @@ class Log(Protocol):
         revoked: Callable[[list[Partition]], None] | None = None,
         lost: Callable[[list[Partition]], None] | None = None,
     ) -> Consumer:
-        """Joins a group. ``start_at``: "earliest" or "latest", for partitions without a commit. ``paused``: partitions are handed
+        """Joins a group, under the ``client_id`` that the log was opened with. ``start_at``: "earliest" or "latest", for partitions without a commit. ``paused``: partitions are handed
         over paused, and wait for ``start``. ``lost`` (default: ``revoked``) when somebody else may own them already."""
 
     def reader(self, positions: Mapping[Partition, int], *, committed: bool = True) -> Reader:

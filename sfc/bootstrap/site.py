@@ -14,15 +14,15 @@ from sfc.settings import Settings, instance_name
 from sfc.wire.topics import Names, core_topics
 
 
-def open_log(settings: Settings, *, memory: bool = False) -> Log:
-    """Kafka where it is named, else the embedded log under the data directory, or in memory."""
+def open_log(settings: Settings, *, memory: bool = False, client_id: str = "sfc") -> Log:
+    """Kafka where it is named, else the embedded log under the data directory, or in memory. ``client_id``: who is shown in its groups."""
     if settings.kafka:
         from sfc.adapters.kafka import KafkaLog
 
-        return KafkaLog(settings.kafka_properties(), replication=settings.replication)
+        return KafkaLog(settings.kafka_properties(), replication=settings.replication, client_id=client_id)
     from sfc.adapters.embedded import EmbeddedLog
 
-    return EmbeddedLog.memory() if memory else EmbeddedLog.open(settings.data / "log")
+    return EmbeddedLog.memory(client_id=client_id) if memory else EmbeddedLog.open(settings.data / "log", client_id=client_id)
 
 
 @dataclass
@@ -44,12 +44,13 @@ def open_site(settings: Settings, *, memory: bool = False) -> Site:
     """The log with SFC's topics made and checked. Raises LogUnavailable, TopicMissing, TopicMismatch."""
     if not settings.kafka and not memory:
         settings.data.mkdir(parents=True, exist_ok=True)
-    log = open_log(settings, memory=memory)
+    instance = instance_name(settings)
+    log = open_log(settings, memory=memory, client_id=instance)
     names = Names(settings.namespace)
     shards = _shards(log, names, settings)
     specs = [TopicSpec(name, partitions, config) for name, (partitions, config) in core_topics(names, shards).items()]
     ensure_topics(log, specs, create=settings.create_topics)
-    return Site(settings, log, names, shards, instance_name(settings))
+    return Site(settings, log, names, shards, instance)
 
 
 def _shards(log: Log, names: Names, settings: Settings) -> int:

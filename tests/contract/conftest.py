@@ -18,11 +18,11 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]
         from sfc.adapters.kafka import KafkaLog
 
         bootstrap = request.getfixturevalue("kafka")
-        made = Backend("kafka", lambda: KafkaLog({"bootstrap.servers": bootstrap}), lasting=True)
+        made = Backend("kafka", lambda: KafkaLog({"bootstrap.servers": bootstrap}, client_id="contract"), lasting=True)
     elif request.param == "sqlite":
-        made = Backend("sqlite", lambda: EmbeddedLog.open(tmp_path / "log"), lasting=True)
+        made = Backend("sqlite", lambda: EmbeddedLog.open(tmp_path / "log", client_id="contract"), lasting=True)
     else:
-        made = Backend("memory", EmbeddedLog.memory, lasting=False)
+        made = Backend("memory", lambda: EmbeddedLog.memory(client_id="contract"), lasting=False)
     yield made
     made.close()
 

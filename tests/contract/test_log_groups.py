@@ -9,7 +9,7 @@ from threading import Timer
 import pytest
 
 from sfc.errors import LogError
-from sfc.ports import Log, Partition, Position, Record
+from sfc.ports import GroupMember, Log, Partition, Position, Record
 from tests.contract.logs import DEADLINE_S, Backend, group, publish, taken, topic, until
 
 # ---- consumer groups
@@ -185,3 +185,20 @@ def test_a_consumer_that_has_left_may_not_commit(log: Log) -> None:
     consumer.close()
     with pytest.raises(LogError):
         consumer.commit({Partition(name, 0): Position(1)})
+
+
+def test_members_of_a_group_are_listed_by_name_with_what_they_have(log: Log) -> None:
+    name, members = topic(log, 3), group()
+    assert log.group_members(members) == []
+    first = log.consumer(members, [name])
+    until(lambda: len(first.assignment()) == 3, first)
+    everything = tuple(Partition(name, number) for number in range(3))
+    assert log.group_members(members) == [GroupMember("contract", "127.0.0.1", everything)]
+    second = log.consumer(members, [name])
+    until(lambda: len(first.assignment()) < 3 and len(first.assignment() | second.assignment()) == 3, first, second)
+    both = log.group_members(members)
+    assert [member.client_id for member in both] == ["contract", "contract"]
+    assert sorted(member.partitions for member in both) == sorted(tuple(sorted(c.assignment())) for c in (first, second))
+    first.close()
+    second.close()
+    assert log.group_members(members) == []

@@ -18,11 +18,12 @@ from sfc.adapters.embedded.partition import PartitionLog, size_of
 from sfc.adapters.embedded.storage import Storage, StoredPartition, StoredTopic
 from sfc.adapters.embedded.topics import Topic
 from sfc.errors import BadInput, LogError, ProducerFailed, ProducerFenced, RecordTooLarge, TopicMissing
-from sfc.ports import Clock, Headers, Partition, Position, TopicSpec
+from sfc.ports import Clock, GroupMember, Headers, Partition, Position, TopicSpec
 from sfc.wire.partition import partition_of
 
 _TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _METADATA_MAX = 4096
+_HERE = "127.0.0.1"  # all members are in this process
 _COMPACT_FROM = 10_000  # records that a partition takes before it is worth compacting
 _WRITE_DELAY_S = 0.01  # how long a record that nobody flushes may stay in memory
 
@@ -288,11 +289,17 @@ class Broker:
     def _group(self, name: str) -> Group:
         return self._groups.setdefault(name, Group(name))
 
-    def join(self, name: str, topics: Sequence[str]) -> tuple[Group, Member]:
+    def members(self, name: str) -> list[GroupMember]:
+        with self.lock:
+            group = self._groups.get(name)
+            found = group.members if group else []
+            return sorted(GroupMember(member.client_id, _HERE, tuple(sorted(member.owned))) for member in found)
+
+    def join(self, name: str, topics: Sequence[str], client_id: str) -> tuple[Group, Member]:
         with self.lock:
             self.check_open()
             group = self._group(name)
-            member = Member(topics, self.lock, self.now_s())
+            member = Member(topics, self.lock, self.now_s(), client_id)
             self.rejoin(group, member)
             return group, member
 

@@ -112,9 +112,10 @@ class EmbeddedConsumer:
         assigned: Callback | None,
         revoked: Callback | None,
         lost: Callback | None,
+        client_id: str,
     ) -> None:
         self._broker = broker
-        self.group, self.member = broker.join(group, topics)
+        self.group, self.member = broker.join(group, topics, client_id)
         self._cursor = Cursor(broker, self.member.wake, committed=True, start_at=start_at)
         self._paused = paused
         self._assigned = assigned

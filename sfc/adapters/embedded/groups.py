@@ -11,7 +11,8 @@ from sfc.ports import Partition, Position
 class Member:
     """One consumer. It owns what ``assigned`` told it, until its own ``revoked`` has run, whatever ``target`` says."""
 
-    def __init__(self, topics: Sequence[str], lock: RLock, now_s: float) -> None:
+    def __init__(self, topics: Sequence[str], lock: RLock, now_s: float, client_id: str) -> None:
+        self.client_id = client_id
         self.topics = frozenset(topics)
         self.wake = Condition(lock)
         self.owned: set[Partition] = set()

@@ -11,26 +11,27 @@ from sfc.adapters.embedded.consumers import EmbeddedConsumer, EmbeddedReader
 from sfc.adapters.embedded.producers import EmbeddedProducer, EmbeddedTransaction
 from sfc.adapters.embedded.sqlite import SqliteStorage
 from sfc.adapters.embedded.storage import MemoryStorage, Storage
-from sfc.ports import Clock, Partition, Position, TopicInfo, TopicSpec
+from sfc.ports import Clock, GroupMember, Partition, Position, TopicInfo, TopicSpec
 
 
 class EmbeddedLog:
     """``sfc.ports.Log`` within one process. ``clock`` gives the records' times (default: the system's); waiting is always real.
 
-    ``max_poll_s``: a member of a consumer group that has not called ``take`` for so long is put out of it."""
+    ``max_poll_s``: a member of a consumer group that has not called ``take`` for so long is put out of it. ``client_id``: its name there."""
 
-    def __init__(self, storage: Storage, *, clock: Clock | None = None, max_poll_s: float = 300.0) -> None:
+    def __init__(self, storage: Storage, *, clock: Clock | None = None, max_poll_s: float = 300.0, client_id: str = "sfc") -> None:
         self._broker = Broker(storage, clock, max_poll_s=max_poll_s)
+        self._client_id = client_id
 
     @classmethod
-    def memory(cls, *, clock: Clock | None = None, max_poll_s: float = 300.0) -> EmbeddedLog:
+    def memory(cls, *, clock: Clock | None = None, max_poll_s: float = 300.0, client_id: str = "sfc") -> EmbeddedLog:
         """A log that ends with the process."""
-        return cls(MemoryStorage(str(uuid4())), clock=clock, max_poll_s=max_poll_s)
+        return cls(MemoryStorage(str(uuid4())), clock=clock, max_poll_s=max_poll_s, client_id=client_id)
 
     @classmethod
-    def open(cls, folder: Path, *, clock: Clock | None = None, max_poll_s: float = 300.0) -> EmbeddedLog:
+    def open(cls, folder: Path, *, clock: Clock | None = None, max_poll_s: float = 300.0, client_id: str = "sfc") -> EmbeddedLog:
         """The log in a folder, which is made when missing. Raises BadInput when another process has it open."""
-        return cls(SqliteStorage(folder), clock=clock, max_poll_s=max_poll_s)
+        return cls(SqliteStorage(folder), clock=clock, max_poll_s=max_poll_s, client_id=client_id)
 
     def cluster_id(self) -> str:
         return self._broker.cluster_id
@@ -66,6 +67,9 @@ class EmbeddedLog:
     def group_positions(self, group: str) -> dict[Partition, Position]:
         return self._broker.positions(group)
 
+    def group_members(self, group: str) -> list[GroupMember]:
+        return self._broker.members(group)
+
     def set_group_positions(self, group: str, positions: Mapping[Partition, Position]) -> None:
         self._broker.set_positions(group, positions)
 
@@ -88,7 +92,15 @@ class EmbeddedLog:
         lost: Callable[[list[Partition]], None] | None = None,
     ) -> EmbeddedConsumer:
         return EmbeddedConsumer(
-            self._broker, group, topics, start_at=start_at, paused=paused, assigned=assigned, revoked=revoked, lost=lost
+            self._broker,
+            group,
+            topics,
+            start_at=start_at,
+            paused=paused,
+            assigned=assigned,
+            revoked=revoked,
+            lost=lost,
+            client_id=self._client_id,
         )
 
     def reader(self, positions: Mapping[Partition, int], *, committed: bool = True) -> EmbeddedReader:

@@ -15,7 +15,7 @@ from sfc.adapters.kafka.properties import REQUEST_TIMEOUT_S
 from sfc.adapters.kafka.records import from_kafka, to_kafka
 from sfc.adapters.kafka.troubles import Troubles, error_of, logger
 from sfc.errors import LogError, LogUnavailable, TopicMissing
-from sfc.ports import Partition, Position, TopicInfo, TopicSpec
+from sfc.ports import GroupMember, Partition, Position, TopicInfo, TopicSpec
 
 _LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
@@ -103,6 +103,22 @@ class Admin:
                 return {}
             raise self._troubles.translated(e, f"asking for the offsets of consumer group {group}") from e
         return {from_kafka(p): Position(p.offset, p.metadata or "") for p in found.topic_partitions if p.offset >= 0}
+
+    def group_members(self, group: str) -> list[GroupMember]:
+        def ask(left: float) -> Future[Any]:
+            return self._client.describe_consumer_groups([group], request_timeout=left)[group]
+
+        doing = f"asking for the members of consumer group {group}"
+        try:
+            found = self._asked(ask, doing)
+        except KafkaException as e:
+            if error_of(e).code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return []
+            raise self._troubles.translated(e, doing) from e
+        return sorted(
+            GroupMember(m.client_id, m.host.lstrip("/"), tuple(sorted(from_kafka(p) for p in m.assignment.topic_partitions)))
+            for m in found.members
+        )
 
     def set_group_positions(self, group: str, positions: Mapping[Partition, Position]) -> None:
         if not positions:

@@ -16,7 +16,7 @@ from sfc.adapters.kafka.reader import KafkaReader
 from sfc.adapters.kafka.transaction import KafkaTransaction
 from sfc.adapters.kafka.troubles import error_of
 from sfc.errors import BadInput, TopicMissing
-from sfc.ports import Consumer, Partition, Position, Producer, Reader, TopicInfo, TopicSpec, Transaction
+from sfc.ports import Consumer, GroupMember, Partition, Position, Producer, Reader, TopicInfo, TopicSpec, Transaction
 
 T = TypeVar("T")
 
@@ -25,14 +25,14 @@ class KafkaLog:
     """See ``sfc.ports.Log``.
 
     ``properties`` are librdkafka's, ``bootstrap.servers`` at least; security settings pass through, what exactly-once rests on is
-    not overridden. ``replication`` is for topics that SFC makes; -1 takes the broker's default. Nothing connects before the first question
-    is asked. Raises BadInput for properties that librdkafka refuses.
+    not overridden. ``replication`` is for topics that SFC makes; -1 takes the broker's default. ``client_id`` names this process to the
+    broker, unless the properties do. Nothing connects before the first question is asked. Raises BadInput for properties that librdkafka refuses.
     """
 
-    def __init__(self, properties: Mapping[str, str], *, replication: int = -1) -> None:
+    def __init__(self, properties: Mapping[str, str], *, replication: int = -1, client_id: str = "") -> None:
         if not properties.get("bootstrap.servers"):
             raise BadInput("Kafka needs the property bootstrap.servers (host:port, several with commas between them), and it is not given.")
-        self._properties = dict(properties)
+        self._properties = {**({"client.id": client_id} if client_id else {}), **properties}
         self._replication = replication
         self._lock = threading.Lock()
         self._admin: Admin | None = None
@@ -63,6 +63,9 @@ class KafkaLog:
 
     def group_positions(self, group: str) -> dict[Partition, Position]:
         return self._asked().group_positions(group)
+
+    def group_members(self, group: str) -> list[GroupMember]:
+        return self._asked().group_members(group)
 
     def set_group_positions(self, group: str, positions: Mapping[Partition, Position]) -> None:
         self._asked().set_group_positions(group, positions)
