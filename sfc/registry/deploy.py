@@ -13,6 +13,7 @@ from sfc.registry.blueprint_document import KnownTask, check_blueprint, name_of_
 from sfc.registry.documents import canonical, content_hash
 from sfc.registry.session import Edit
 from sfc.registry.shapes import NAME
+from sfc.registry.status import RETIRED
 from sfc.registry.tables import BlueprintRow, BlueprintVersionRow, TaskRow, TaskVersionRow
 from sfc.registry.task_document import check_task
 from sfc.registry.views import Deployed, blueprint_head, blueprint_version, document_of, task_head, task_version, triggers_of, triggers_text
@@ -71,6 +72,11 @@ def check_all(session: Session, documents: list[tuple[str, dict[str, Any]]]) -> 
             found += [(given.source, p) for p in check_task(given.document)]
         elif given.kind == "blueprint":
             found += [(given.source, p) for p in check_blueprint(given.document, tasks)]
+        if given.kind == "blueprint" and given.name and _is_retired(session, given.name):
+            hint = f"`sfc blueprints enable {given.name}` makes it enabled again."
+            found.append(
+                (given.source, Problem("retired", "/Sfc/Name", f"blueprint {given.name} is retired: nothing is deployed to it.", hint))
+            )
         if given.name and named[given.kind, given.name] > 1:
             pointer = "/Name" if given.kind == "task" else "/Sfc/Name"
             found.append((given.source, Problem("twice", pointer, f"{given.kind} {given.name} is there twice.", "Deploy one of them.")))
@@ -82,6 +88,11 @@ def check_all(session: Session, documents: list[tuple[str, dict[str, Any]]]) -> 
     for source, problem in found:
         warnings.setdefault(source, []).append(problem)
     return all_given, warnings
+
+
+def _is_retired(session: Session, name: str) -> bool:
+    row = session.get(BlueprintRow, name)
+    return row is not None and row.status == RETIRED
 
 
 def known_tasks(session: Session, coming: list[Given]) -> dict[str, KnownTask]:

@@ -12,13 +12,14 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, delete, func, select
 
-from sfc.engine.commands import Hold
 from sfc.errors import RegistryError, UnknownName
 from sfc.ports import Clock
-from sfc.registry import deploy
+from sfc.registry import deploy, holds, rollback
 from sfc.registry.database import in_memory, migrate, open_engine
+from sfc.registry.rollback import RolledBack
 from sfc.registry.session import Edit
 from sfc.registry.shapes import did_you_mean
+from sfc.registry.status import Asked, blueprint_hold, set_status
 from sfc.registry.tables import BlueprintRow, BlueprintVersionRow, OutboxRow, StateRow, TaskRow, TaskVersionRow
 from sfc.registry.views import (
     BlueprintInfo,
@@ -79,32 +80,34 @@ class Registry:
                     done[index] = deploy.save_blueprint(edit, one, warnings.get(one.source, []), self._new_id)
         return [done[index] for index in range(len(given))]
 
-    def pause(self, name: str, reason: str = "", by: str = "") -> Edited:
-        """Holds the blueprint's flows and triggers. One that is disabled becomes paused."""
-        return self._set_status(name, "paused", reason, by)
+    def pause(self, name: str, reason: str = "", by: str = "", freeze: bool | None = None) -> Edited:
+        """Holds the blueprint's flows and triggers. One that is disabled becomes paused. ``freeze``: its flows' timers stand still."""
+        return self._ask(name, Asked("pause", reason, by, freeze))
 
     def resume(self, name: str, by: str = "") -> Edited:
         """Enables a blueprint that is paused or disabled."""
-        return self._set_status(name, "enabled", "", by)
+        return self._ask(name, Asked("resume", by=by))
 
     def disable(self, name: str, by: str = "") -> Edited:
         """Lets flows finish and starts none. A hold of the blueprint is lifted."""
-        return self._set_status(name, "disabled", "", by)
+        return self._ask(name, Asked("disable", by=by))
 
-    def _set_status(self, name: str, status: str, reason: str, by: str) -> Edited:
+    def enable(self, name: str, by: str = "") -> Edited:
+        """Enables a blueprint that is disabled or retired. Raises NotPossible for one that is paused: that is resumed."""
+        return self._ask(name, Asked("enable", by=by))
+
+    def retire(self, name: str, by: str = "") -> Edited:
+        """As disable, and nothing is deployed to it until it is enabled again."""
+        return self._ask(name, Asked("retire", by=by))
+
+    def roll_back(self, name: str, to: int | None = None) -> RolledBack:
+        """Points at an older version, by default the one before the current one: see sfc.registry.rollback."""
         with self.edit() as edit:
-            row = self._blueprint_row(edit.session, name)
-            if row.status == status:
-                return Edited(name, status, row.revision, False)
-            held_before, held = row.status == "paused", status == "paused"
-            row.status, row.revision, row.updated_ms = status, edit.next_revision(), edit.now_ms
-            row.hold_reason, row.hold_by = reason, by if held else ""
-            edit.session.add(row)
-            edit.publish(blueprint_head(row), row.revision)
-            if held != held_before:
-                row.hold_revision = row.revision
-                edit.publish_hold(_hold(row, by))
-            return Edited(name, status, row.revision, True)
+            return rollback.roll_back(edit, self._blueprint_row(edit.session, name), to, self._new_id)
+
+    def _ask(self, name: str, asked: Asked) -> Edited:
+        with self.edit() as edit:
+            return set_status(edit, self._blueprint_row(edit.session, name), asked)
 
     def settings(self, shards: int) -> ClusterSettings:
         """The cluster's settings, recorded with this number of shards when there are none yet. The recorded ones are never changed."""
@@ -135,7 +138,8 @@ class Registry:
             for row in session.exec(select(BlueprintRow).order_by(col(BlueprintRow.name))).all():
                 edit.publish(blueprint_head(row), revision)
                 if row.hold_revision:
-                    edit.publish_hold(_hold(row, row.hold_by))
+                    edit.publish_hold(blueprint_hold(row, row.hold_by))
+            holds.republish(edit, revision)
 
     # Reads
 
@@ -246,20 +250,13 @@ class Registry:
             raise RegistryError(f"the registry's database {self._engine.url.render_as_string()} failed: {e}") from e
 
     def _blueprint_row(self, session: Session, name: str) -> BlueprintRow:
-        row = session.get(BlueprintRow, name)
-        if row is None:
-            raise UnknownName(f"there is no blueprint {name}", hint=did_you_mean(name, session.exec(select(BlueprintRow.name))))
-        return row
+        return holds.blueprint_row(session, name)
 
     def _task_row(self, session: Session, name: str) -> TaskRow:
         row = session.get(TaskRow, name)
         if row is None:
             raise UnknownName(f"there is no task {name}", hint=did_you_mean(name, session.exec(select(TaskRow.name))))
         return row
-
-
-def _hold(row: BlueprintRow, by: str) -> Hold:
-    return Hold(f"blueprint:{row.name}", row.hold_revision, row.status == "paused", freeze=True, reason=row.hold_reason, by=by)
 
 
 def _state(session: Session) -> StateRow:
