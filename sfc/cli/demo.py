@@ -115,7 +115,7 @@ class _Play:
         status = self._client.blueprint(BLUEPRINT)["status"]
         self._say(f"paused {BLUEPRINT} half-way: it is {status}; jobs that are out finish, and nothing follows them")
         checks.append(Check("status while paused", "paused", status))
-        checks.append(Check("version of the edit", 2, self._deploy(self._folder / f"{BLUEPRINT}-edit.yaml")))
+        checks.append(Check("version of the edit", 2, self._deploy(self._folder / BLUEPRINT / "_edits" / "label.yaml")))
         self._publish(lines[half:])
         self._say(f"published the other {len(lines) - half} orders: they wait in the topic")
         held = self._stand_still()

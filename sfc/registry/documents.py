@@ -102,10 +102,10 @@ def load_documents(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """Blueprints and tasks of a file, or of a folder and all below it, as (file, document), in order of their names.
 
     In a folder only files count that end in .yaml, .yml or .json and whose top level has States, StartAt or Name: records and
-    expected results may lie beside them. Raises BadInput for what is not there or can't be read.
+    expected results may lie beside them. Files and folders whose names begin with . or _ are left out. Raises BadInput for what is not there or can't be read.
     """
     if path.is_dir():
-        files = sorted(f for f in path.rglob("*") if f.suffix in SUFFIXES and f.is_file())
+        files = sorted(f for f in path.rglob("*") if f.suffix in SUFFIXES and f.is_file() and not _left_out(f.relative_to(path)))
         read = [(str(f), _read(f)) for f in files]
         documents = [(name, d) for name, d in read if isinstance(d, dict) and not d.keys().isdisjoint(("States", "StartAt", "Name"))]
         if not documents:
@@ -117,6 +117,10 @@ def load_documents(path: Path) -> list[tuple[str, dict[str, Any]]]:
     if not isinstance(document, dict):
         raise BadInput(f"{path}: a blueprint or a task is an object, this is {_kind(document)}")
     return [(str(path), document)]
+
+
+def _left_out(place: Path) -> bool:
+    return any(part.startswith((".", "_")) for part in place.parts)
 
 
 def _read(path: Path) -> Any:

@@ -151,6 +151,11 @@ def test_the_folder_of_the_blueprint_deploys_its_first_version_only() -> None:
     blueprints = [d for d in documents if "States" in d]
     assert len(documents) == 6
     assert [("Label" in d["States"], d["Sfc"]["Name"]) for d in blueprints] == [(False, "tmall-order")]
-    ((_, edit),) = load_documents(FOLDER / "tmall-order-edit.yaml")
+    ((_, edit),) = load_documents(ORDERS / "_edits" / "label.yaml")
     assert "Label" in edit["States"]
     assert edit["Sfc"] == blueprints[0]["Sfc"]
+
+
+def test_the_folder_of_all_examples_names_nothing_twice() -> None:
+    names = [("States" in d, d["Sfc"]["Name"] if "States" in d else d["Name"]) for _, d in load_documents(FOLDER)]
+    assert sorted(names) == sorted(set(names))
