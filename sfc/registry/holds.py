@@ -68,7 +68,7 @@ class Holds:
         """Lifts this hold alone. Resuming what is not paused changes nothing."""
         return self._set(subject, False, "", by, None)
 
-    def list(self, subjects: Iterable[str] | None = None) -> list[HoldInfo]:
+    def all(self, subjects: Iterable[str] | None = None) -> list[HoldInfo]:
         """Holds that apply, by subject: all, or those of some subjects."""
         with self._registry.read() as session:
             found = holds_in(session)
@@ -154,7 +154,7 @@ def _must_exist(session: Session, kind: str, name: str) -> None:
         blueprint, _, number = name.partition("@")
         row = blueprint_row(session, blueprint)
         versions = session.exec(select(BlueprintVersionRow.version).where(BlueprintVersionRow.name == blueprint)).all()
-        if not (number.isascii() and number.isdigit() and str(int(number)) == number and int(number) in versions):
+        if number not in map(str, versions):
             raise UnknownName(f"blueprint {blueprint} has no version {number or '(none given)'}: its current one is {row.current}")
         return
     known = set(session.exec(select(TaskRow.name))) if kind == "task" else group_names(session)
