@@ -50,7 +50,7 @@ class Drafts:
             row = edit.session.merge(DraftRow(kind=kind, name=name, document=text, by=by, updated_ms=edit.now_ms))
             return _info(row)
 
-    def list(self) -> list[DraftInfo]:
+    def all(self) -> list[DraftInfo]:
         """All, blueprints first, by name."""
         with self._registry.read() as session:
             return [_info(row) for row in session.exec(select(DraftRow).order_by(col(DraftRow.kind), col(DraftRow.name)))]
