@@ -14,12 +14,13 @@ class Failure:
     """Why a state failed: ``error`` and ``cause`` as the flow shows them; None where nobody named one.
 
     ``runtime`` marks a failure of running the state itself (a path that finds nothing). Its cause lacks the place, which
-    only the engine knows: see ``placed``.
+    only the engine knows: see ``placed``. ``said`` is what the history and the flow's own end say where the cause itself must stay empty.
     """
 
     error: str | None
     cause: str | None
     runtime: bool = False
+    said: str = ""
 
     def placed(self, state: str, entered_event: int) -> Failure:
         """The failure with the place that Step Functions puts before the cause; unchanged where there is none to put.

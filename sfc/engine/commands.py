@@ -130,7 +130,7 @@ class Tick(Struct, frozen=True, tag_field="command", tag="tick"):
 class Hold(Struct, frozen=True, omit_defaults=True, tag_field="command", tag="hold"):
     """Of a shard: the whole state of one subject's hold, at the registry's ``revision``; an older revision changes nothing.
 
-    ``subject``: ``blueprint:NAME`` (later also version, task, group).
+    ``subject``: ``blueprint:NAME``, ``version:NAME@N``, ``group:NAME`` or ``task:NAME`` (all versions of the task).
     """
 
     subject: str
@@ -155,7 +155,7 @@ class Fire(Struct, frozen=True):
 
 
 class Wake(Struct, frozen=True):
-    """A shard's hold on the flow was lifted: go on, if no other holds it. ``since_ms``: when that hold began; ``freeze`` its Timers."""
+    """A hold that applied to the flow was lifted: go on, if no other holds it. ``since_ms``: when it began; ``freeze`` its Timers."""
 
     since_ms: int
     freeze: bool = True

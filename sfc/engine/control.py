@@ -14,7 +14,7 @@ from sfc.engine.flow import Branch, Flow
 from sfc.engine.loop import enter_pending
 from sfc.engine.moves import abort_flow
 from sfc.engine.outcomes import open_job, take
-from sfc.engine.start import go_or_stand
+from sfc.engine.shard import stood_since
 from sfc.engine.turn import PAYLOAD_BYTES_MAX, Turn, encode
 
 REDRIVABLE = ("FAILED", "TIMED_OUT", "ABORTED")
@@ -25,7 +25,7 @@ def pause(turn: Turn, command: Pause) -> None:
     if flow is None:
         return
     if not flow.paused:
-        turn.emit(e.ExecutionPaused, True, _frozen_since(turn) or turn.now, command.reason, command.by)
+        turn.emit(e.ExecutionPaused, True, turn.frozen_since_ms() or turn.now, command.reason, command.by)
     _verdict(turn, command.reply, "done")
 
 
@@ -49,7 +49,7 @@ def wake(turn: Turn, command: Wake) -> None:
         return
     since_ms = flow.held_since_ms
     if command.freeze:
-        began_ms = max(command.since_ms, flow.started_ms)
+        began_ms = stood_since(flow, command.since_ms)
         since_ms = min(since_ms, began_ms) if since_ms else began_ms
     if not turn.stands():
         _go_on(turn, own=False, since_ms=since_ms)
@@ -57,15 +57,10 @@ def wake(turn: Turn, command: Wake) -> None:
         turn.emit(e.ExecutionPaused, False, since_ms)
 
 
-def _frozen_since(turn: Turn) -> int:
-    """Since when the flow's timers stand still already, by a hold of the shard; 0: they run."""
-    held = turn.held()
-    return max(held.freeze_since_ms, turn.flow.started_ms) if held is not None and held.freeze_since_ms else 0
-
-
 def _go_on(turn: Turn, *, own: bool, since_ms: int, by: str = "") -> None:
     """Nothing holds the flow any more: its timers move on by the time they stood, the answers that came meanwhile are decided
-    in order (they are on time, whatever the clock says), and a state that was about to be entered is."""
+    in order (they are on time, whatever the clock says), and a state that was about to be entered is. An answer may lead to a task that
+    is held: then the flow stands again, and the answers after it are kept again."""
     flow = turn.flow
     outcomes = flow.inbox
     turn.emit(e.ExecutionResumed, own, True, turn.now - since_ms if since_ms else 0, by)
@@ -73,9 +68,13 @@ def _go_on(turn: Turn, *, own: bool, since_ms: int, by: str = "") -> None:
         turn.emit(e.OutcomesTaken)
         for outcome in outcomes:
             branch = open_job(turn, outcome.token)
-            if branch is not None:
+            if branch is None:
+                continue
+            if turn.stands():
+                turn.emit(e.OutcomeHeld, outcome)
+            else:
                 take(turn, branch, outcome)
-    if flow.running:
+    if flow.running and not turn.stands():
         enter_pending(turn)
 
 
@@ -104,7 +103,7 @@ def redrive(turn: Turn, command: Redrive) -> None:
     due_ms = turn.now + timeout_s * 1000 if timeout_s else 0
     turn.emit(e.ExecutionRedriven, going, command.request, command.by, due_ms, command.input if command.edited else UNSET)
     _verdict(turn, command.reply, "done")
-    go_or_stand(turn)
+    enter_pending(turn)
 
 
 def _goes_on(branch: Branch) -> bool:
@@ -113,7 +112,7 @@ def _goes_on(branch: Branch) -> bool:
 
 def _no_redrive(turn: Turn, flow: Flow, command: Redrive) -> str:
     if flow.status not in REDRIVABLE:
-        return f"the flow is {flow.status}: only a failed, timed-out or aborted one can be redriven"
+        return f"the flow {flow.id} is {flow.status}: only a failed, timed-out or aborted one can be redriven"
     if turn.known_program is None:
         return f"{flow.blueprint}@{flow.version} is not known here: deploy it again"
     if command.edited:
@@ -130,7 +129,7 @@ def _running(turn: Turn, reply: ReplyTo | None) -> Flow | None:
         _verdict(turn, reply, "unknown", "the engine knows no flow of this id: it never was, or is forgotten")
         return None
     if not flow.running:
-        _verdict(turn, reply, "not-possible", f"the flow has ended: it is {flow.status}")
+        _verdict(turn, reply, "not-possible", f"the flow {flow.id} has ended: it is {flow.status}")
         return None
     return flow
 

@@ -74,12 +74,14 @@ class ExecutionRedriven(Event, frozen=True):
 
 
 class ExecutionPaused(Event, frozen=True):
-    """``by`` hold of its own (``own``) or of a shard's subject; ``since_ms``: from when on its timers stand still (0: they run on)."""
+    """By a hold of its own (``own``) or of a shard's subject; ``since_ms``: from when on its timers stand still (0: they run on).
+    ``stood``: the flow comes to stand by this very decision; without it the flow stood already."""
 
     own: bool = True
     since_ms: int = 0
     reason: str = ""
     by: str = ""
+    stood: bool = False
 
 
 class ExecutionResumed(Event, frozen=True):

@@ -82,7 +82,7 @@ def _end(flow: Flow, event: e.Event, status: Status, keep_until_ms: int) -> None
     flow.inbox = []
     flow.paused = False
     flow.paused_reason = ""
-    flow.held_since_ms = 0
+    flow.held_since_ms = flow.stood_ms = 0
     flow.wait = None
 
 
@@ -142,6 +142,8 @@ def _paused(flow: Flow, event: e.ExecutionPaused) -> None:
     if event.own:
         flow.paused = True
         flow.paused_reason = event.reason
+    if event.stood:
+        flow.stood_ms = event.at_ms
     if event.since_ms and (not flow.held_since_ms or event.since_ms < flow.held_since_ms):
         flow.held_since_ms = event.since_ms
 
@@ -152,7 +154,7 @@ def _resumed(flow: Flow, event: e.ExecutionResumed) -> None:
         flow.paused_reason = ""
     if not event.free:
         return
-    flow.held_since_ms = 0
+    flow.held_since_ms = flow.stood_ms = 0
     shift = event.shift_ms
     if not shift:
         return

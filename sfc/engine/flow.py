@@ -55,6 +55,7 @@ class Flow(Struct, omit_defaults=True):
     paused: bool = False  # the flow's own hold
     paused_reason: str = ""
     held_since_ms: int = 0  # since when its timers stand still; 0: they run
+    stood_ms: int = 0  # when it came to stand by a decision of its own (started under a hold, at a held task); 0: a hold came to it
     inbox: list[Complete | Fail | Dispatched | DispatchFailed] = field(default_factory=list)  # answers that came while it was held
     redrives: int = 0
     requests: list[str] = field(default_factory=list)  # ids of redrives done, the last 20

@@ -8,6 +8,7 @@ from typing import Any
 
 from sfc.asl import Machine, TaskState, retriers
 from sfc.engine.program import DAY_MS, Program, Target
+from sfc.engine.shard import version_subjects
 from sfc.errors import InvalidDocument, Problem
 
 _PINNED = re.compile(r"task:([a-z0-9][a-z0-9-]{0,62})@([1-9][0-9]*)").fullmatch
@@ -48,7 +49,20 @@ def link(
     ids_kept_ms = _retention(retention, "Ids", DAY_MS, problems)
     if problems:
         raise InvalidDocument(f"{name}@{version}", problems)
-    return Program(name, version, hash, machine, targets, failed_kept_ms, ids_kept_ms, "Ids" in retention)
+    group = str(sfc.get("Group") or "")
+    return Program(
+        name,
+        version,
+        hash,
+        machine,
+        targets,
+        failed_kept_ms,
+        ids_kept_ms,
+        "Ids" in retention,
+        group,
+        (*version_subjects(name, version), *((f"group:{group}",) if group else ())),
+        {state: f"task:{pinned[1]}" for state, target in targets.items() if (pinned := _PINNED(target.resource))},
+    )
 
 
 def target_of(

@@ -1,17 +1,20 @@
-"""Runs a flow until each of its branches waits for something: iteratively, however many states that takes."""
+"""Runs a flow until each of its branches waits for something, or a hold stops it: iteratively, however many states that takes."""
 
 from __future__ import annotations
 
-from sfc.asl import ParallelState
 from sfc.engine import events as e
-from sfc.engine.flow import Branch
 from sfc.engine.moves import RUNTIME, fail_flow
+from sfc.engine.shard import first_state
 from sfc.engine.states import ENTER
 from sfc.engine.turn import STEPS_MAX, Turn
 
 
 def run(turn: Turn) -> None:
-    """Works off the states to enter. Work of branches that were dropped or cut off meanwhile is passed over."""
+    """Works off the states to enter. Work of branches that were dropped or cut off meanwhile is passed over.
+
+    A flow that comes under a hold, since one of its branches is about to enter a Task state whose task is held, enters nothing more:
+    its branches stay as they are, until it is woken.
+    """
     states = turn.program.machine.states
     work = turn.work
     while work:
@@ -23,6 +26,10 @@ def run(turn: Turn) -> None:
         branch = flow.branches.get(branch_id)
         if branch is None or branch.phase != "entered":
             continue
+        if turn.shard.holds and (held := turn.held()) is not None:
+            work.clear()
+            turn.emit(e.ExecutionPaused, False, turn.now if held.freeze_since_ms else 0, ", ".join(held.subjects), stood=True)
+            return
         if not step(turn):
             return
         state = states[name]
@@ -41,19 +48,8 @@ def step(turn: Turn) -> bool:
 
 
 def enter_pending(turn: Turn) -> None:
-    """Lets every branch that is about to run enter its state: of a flow that was started or redriven."""
+    """Lets every branch that is about to run enter its state: of a flow that was started, redriven, or woken."""
     for branch in turn.flow.branches.values():
         if branch.phase == "entered":
-            turn.work.append((branch.id, first_state(turn, branch)))
+            turn.work.append((branch.id, branch.state or first_state(turn.program, turn.flow, branch)))
     run(turn)
-
-
-def first_state(turn: Turn, branch: Branch) -> str:
-    """The state that a branch is about to enter: the one that it was in, or where its part of the machine starts."""
-    if branch.state:
-        return branch.state
-    if branch.parent < 0:
-        return turn.program.machine.start_at
-    around = turn.state_of(turn.flow.branches[branch.parent])
-    assert isinstance(around, ParallelState)  # only a Parallel starts branches
-    return around.branches[branch.index]

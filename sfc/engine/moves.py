@@ -69,9 +69,9 @@ def fail(turn: Turn, branch: Branch, failure: Failure) -> None:
                 return
             failure = caught or failure
         if branch.parent < 0:
-            fail_flow(turn, failure.error, failure.cause)
+            fail_flow(turn, failure.error, failure.said or failure.cause)
             return
-        turn.emit(e.ParallelFailed, branch.parent, branch.id, failure.error, failure.cause)
+        turn.emit(e.ParallelFailed, branch.parent, branch.id, failure.error, failure.said or failure.cause)
         branch = turn.flow.branches[branch.parent]
 
 

@@ -28,7 +28,10 @@ class Target(Struct, frozen=True, omit_defaults=True):
 
 
 class Program(Struct, frozen=True):
-    """``targets``: by Task state name. Retentions in milliseconds: how long failed flows, and ids of succeeded ones, are kept."""
+    """``targets``: by Task state name. Retentions in milliseconds: how long failed flows, and ids of succeeded ones, are kept.
+
+    ``subjects``: what a hold of all its flows names (blueprint, version, group); ``task_of``: what a hold of a Task state's task names.
+    """
 
     name: str
     version: int
@@ -38,3 +41,6 @@ class Program(Struct, frozen=True):
     failed_kept_ms: int = 14 * DAY_MS
     ids_kept_ms: int = DAY_MS
     keep_ids: bool = False  # Retention.Ids was asked for
+    group: str = ""  # the business line; empty: none
+    subjects: tuple[str, ...] = ()
+    task_of: dict[str, str] = {}  # by Task state name; states whose target is no task are not in it

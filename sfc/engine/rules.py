@@ -1,3 +1,8 @@
-"""The rules number: it changes when ``decide`` would decide something else for the same commands (EXACTLY-ONCE 10)."""
+"""The rules number: it changes when ``decide`` would decide something else for the same commands (EXACTLY-ONCE 10).
 
-RULES = 1
+1: Task, Choice, Parallel, Pass, Wait, Succeed, Fail; holds of blueprints.
+2: holds of versions, groups and tasks. No log of rules 1 has any, but a flow that is started or redriven under a blueprint's hold now
+says that it ``stood``, its frozen time is counted from there, and a States.Timeout says what was awaited.
+"""
+
+RULES = 2

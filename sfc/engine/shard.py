@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from sfc.asl import ParallelState
+from sfc.engine.flow import Branch, Flow
+from sfc.engine.program import Program
+
+_AT_TASK = ("entered", "job", "retrying")  # about to enter its state, or at work in it
+
 
 class HoldRecord(Struct, omit_defaults=True):
     """One subject's hold on this shard, at the registry's revision."""
@@ -48,21 +54,64 @@ class Held(Struct, frozen=True):
     freeze_since_ms: int = 0
 
 
-def held_by(shard: ShardState, flow_id: str, blueprint: str) -> Held | None:
-    """The shard's holds on a flow, or None. A lifted hold still applies to flows behind its wake cursor."""
+def version_subjects(blueprint: str, version: int) -> tuple[str, str]:
+    """What holds of a blueprint and of one of its versions name."""
+    return f"blueprint:{blueprint}", f"version:{blueprint}@{version}"
+
+
+def held_by(shard: ShardState, flow: Flow, program: Program | None) -> Held | None:
+    """The shard's holds on a flow, or None. A lifted hold still applies to flows behind its wake cursor.
+
+    Without its program a flow is held by its blueprint and its version alone: nothing more is known of it.
+    """
     if not shard.holds:
         return None
-    subject = f"blueprint:{blueprint}"
-    since: list[int] = []
     subjects: list[str] = []
-    hold = shard.holds.get(subject)
-    if hold is not None and hold.held:
-        subjects.append(subject)
-        if hold.freeze:
+    since: list[int] = []
+    for subject in subjects_of(flow, program):
+        hold = shard.holds.get(subject)
+        if hold is None:
+            continue
+        applies = hold.held
+        if applies and hold.freeze:
             since.append(hold.since_ms)
-    for waking in shard.waking:
-        if waking.subject == subject and flow_id > waking.cursor:
+        for waking in shard.waking:
+            if waking.subject == subject and flow.id > waking.cursor:
+                applies = True
+                if waking.freeze:
+                    since.append(waking.since_ms)
+        if applies:
             subjects.append(subject)
-            if waking.freeze:
-                since.append(waking.since_ms)
-    return Held(tuple(subjects), min(since, default=0)) if subjects else None
+    if not subjects:
+        return None
+    return Held(tuple(subjects), stood_since(flow, min(since)) if since else 0)
+
+
+def stood_since(flow: Flow, since_ms: int) -> int:
+    """Since when a flow has stood under a hold that began at ``since_ms``: no longer than it is there, or came to stand."""
+    return max(since_ms, flow.started_ms, flow.stood_ms)
+
+
+def subjects_of(flow: Flow, program: Program | None) -> tuple[str, ...]:
+    """All that a hold on this flow may name: its blueprint, version and group, and the tasks at which its branches stand."""
+    if program is None:
+        return version_subjects(flow.blueprint, flow.version)
+    if not program.task_of:
+        return program.subjects
+    tasks: list[str] = []
+    for branch in flow.branches.values():
+        if branch.phase in _AT_TASK:
+            state = branch.state or first_state(program, flow, branch)
+            task = program.task_of.get(state)
+            if task is not None and task not in tasks:
+                tasks.append(task)
+    return (*program.subjects, *tasks)
+
+
+def first_state(program: Program, flow: Flow, branch: Branch) -> str:
+    """Where the part of the machine starts that a new branch is to run."""
+    if branch.parent < 0:
+        return program.machine.start_at
+    around = program.machine.states[flow.branches[branch.parent].state]
+    assert isinstance(around, ParallelState)  # only a Parallel starts branches
+    return around.branches[branch.index]

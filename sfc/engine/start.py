@@ -7,7 +7,6 @@ from sfc.engine.commands import Start
 from sfc.engine.effects import RefuseStart, Reply
 from sfc.engine.loop import enter_pending
 from sfc.engine.moves import DATA_LIMIT, fail_flow, too_large
-from sfc.engine.shard import held_by
 from sfc.engine.turn import PAYLOAD_BYTES_MAX, Turn, encode
 
 EXISTS = "flow-exists"
@@ -49,16 +48,7 @@ def start(turn: Turn, command: Start) -> None:
     if size > PAYLOAD_BYTES_MAX:
         fail_flow(turn, DATA_LIMIT, too_large("the input of the flow", size).cause)
         return
-    go_or_stand(turn)
-
-
-def go_or_stand(turn: Turn) -> None:
-    """Enters the states that wait to be entered; under a hold of the shard the flow stands from the beginning instead."""
-    held = held_by(turn.shard, turn.flow_id, turn.flow.blueprint)
-    if held is None:
-        enter_pending(turn)
-    else:
-        turn.emit(e.ExecutionPaused, False, turn.now if held.freeze_since_ms else 0, ", ".join(held.subjects))
+    enter_pending(turn)
 
 
 def _exists(turn: Turn, command: Start) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from sfc.asl import WaitState
+from sfc.asl import TaskState, WaitState
 from sfc.engine import events as e
 from sfc.engine.commands import Fire
 from sfc.engine.flow import Branch, Flow
@@ -23,9 +23,7 @@ def fire(turn: Turn, command: Fire) -> None:
         if flow.due_ms and flow.due_ms <= command.time_ms:
             turn.emit(e.ExecutionForgotten)
         return
-    if turn.stands():
-        return
-    while flow.running:
+    while flow.running and not turn.stands():  # a branch that comes to a held task makes the others stand too
         due, branch = _first(flow)
         if not due or due > command.time_ms:
             return
@@ -50,7 +48,7 @@ def _fire_branch(turn: Turn, branch: Branch) -> None:
     state = turn.state_of(branch)
     match branch.phase:
         case "job":
-            task.on_due(turn, branch)
+            task.on_due(turn, branch, cast("TaskState", state))
         case "waiting":
             wait.on_due(turn, branch, cast("WaitState", state))
         case _:  # the pause before a retry: it runs again, without entering anew

@@ -77,12 +77,17 @@ class Turn:
         """What holds the flow besides its own pause."""
         if not self.shard.holds:
             return None
-        flow = self.flow
-        return held_by(self.shard, flow.id, flow.blueprint)
+        return held_by(self.shard, self.flow, self.known_program)
 
     def stands(self) -> bool:
         """Whether the flow stands still, by its own pause or a hold of the shard."""
         return self.flow.paused or self.held() is not None
+
+    def frozen_since_ms(self) -> int:
+        """Since when the flow's timers stand still, by what holds it now or has held it without a break; 0: they run."""
+        held = self.held()
+        known_ms, since_ms = self.flow.held_since_ms, held.freeze_since_ms if held is not None else 0
+        return min(known_ms, since_ms) if known_ms and since_ms else known_ms or since_ms
 
     def effective(self, state: State, branch: Branch) -> Any:
         """The state's effective input, or a Failure. The context is only made where a field could look at it."""

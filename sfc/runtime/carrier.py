@@ -72,6 +72,12 @@ def source_id(kind: str, uid: str, *more: str) -> str:
     return "/".join((kind, uid, *more))
 
 
+def topic_id_of(source: str) -> str:
+    """The id of the topic that a trigger's source carries over; empty for other sources."""
+    parts = source.split("/")
+    return parts[3] if parts[0] == "trigger" and len(parts) == 5 else ""
+
+
 def mark_of(record: Record) -> Mark:
     """Leader epoch and offset: an unclean election starts a new epoch, so offsets that come again are above the old marks."""
     return (record.leader_epoch, record.offset)

@@ -96,6 +96,12 @@ class Definitions:
         head = self.heads.get(name)
         return None if head is None else self._versions.get((name, head.current))
 
+    def held(self, version: BlueprintVersion) -> list[str]:
+        """What holds every flow of this version besides its blueprint: itself, its group."""
+        group = (version.document.get("Sfc") or {}).get("Group")
+        subjects = (f"version:{version.name}@{version.version}", *((f"group:{group}",) if group else ()))
+        return [s for s in subjects if (hold := self.holds.get(s)) is not None and hold.held]
+
     def task(self, name: str, version: int) -> TaskVersion | None:
         return self._tasks.get((name, version))
 

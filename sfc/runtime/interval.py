@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sfc.engine.effects import DispatchJob
 from sfc.engine.events import AnyEvent
 from sfc.engine.flow import Flow
+from sfc.engine.program import Program
 from sfc.engine.shard import ShardState, held_by
 from sfc.ports import StateStore, Transaction
 from sfc.wire.history import HistoryRecord, encode_history, summarise
@@ -20,9 +21,10 @@ HISTORY_BYTES_MAX = 1024 * 1024  # a record is split here, so that it fits whate
 
 @dataclass
 class Life:
-    """One life of a flow in this interval: its events, and its state after them."""
+    """One life of a flow in this interval: its events, and its state after them. ``program``: to tell what holds it."""
 
     flow: Flow
+    program: Program | None
     first: int
     events: list[AnyEvent]
 
@@ -37,12 +39,12 @@ class Overlay:
     commands: int = 0
     bytes: int = 0
 
-    def add(self, flow: Flow, events: list[AnyEvent], *, keep: bool) -> None:
+    def add(self, flow: Flow, program: Program | None, events: list[AnyEvent], *, keep: bool) -> None:
         """What a decision did to a flow. Without ``keep`` nothing of it stays in the state."""
         key = flow.id, flow.run
         life = self.lives.get(key)
         if life is None:
-            self.lives[key] = Life(flow, events[0].seq, events)
+            self.lives[key] = Life(flow, program, events[0].seq, events)
         else:
             life.flow = flow
             life.events.extend(events)
@@ -94,7 +96,7 @@ def write_interval(
 def history_of(life: Life, shard: ShardState) -> Iterator[bytes]:
     """The history records of a life, each under the limit as far as a single event allows."""
     flow = life.flow
-    held = held_by(shard, flow.id, flow.blueprint) if flow.running else None
+    held = held_by(shard, flow, life.program) if flow.running else None
     summary = summarise(flow, shard.clock_ms, held.subjects if held else ())
     parts = [life.events]
     while parts:

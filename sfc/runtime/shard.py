@@ -11,12 +11,13 @@ from sfc.engine.evolve import kept
 from sfc.engine.flow import Flow, next_due_ms
 from sfc.engine.program import Program
 from sfc.engine.rules import RULES
-from sfc.engine.shard import HoldRecord, Waking, held_by
+from sfc.engine.shard import HoldRecord, Waking, held_by, subjects_of
 from sfc.engine.turn import Decision
 from sfc.errors import MalformedRecord, ShardStopped, TransactionAborted
 from sfc.log import get_logger
 from sfc.ports import Clock, Log, Record, StateStore, Transaction
 from sfc.runtime import metrics
+from sfc.runtime.carrier import topic_id_of
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.interval import Overlay, write_interval
 from sfc.runtime.outlets import Outlets
@@ -98,8 +99,11 @@ class OwnedShard:
                     if branch.phase == "job" and branch.token and self._is_topic_state(flow, branch.state):
                         self._append(flow.id, Dispatched(branch.token))
 
+    def _program(self, flow: Flow | None) -> Program | None:
+        return None if flow is None else self._definitions.program(flow.blueprint, flow.version)
+
     def _is_topic_state(self, flow: Flow, state: str) -> bool:
-        program = self._definitions.program(flow.blueprint, flow.version)
+        program = self._program(flow)
         return program is not None and state in program.targets and program.targets[state].kind == "topic"
 
     # -- taking commands -------------------------------------------------------------------------------------------------
@@ -128,7 +132,7 @@ class OwnedShard:
             return
         if received.bad_value:
             self._dead_letter(record, "not-json", received.bad_value)
-        self._carry_out(key.decode("utf-8", "replace"), received.command, record)
+        self._carry_out(key.decode("utf-8", "replace"), received.command, record, received.source)
 
     def _new_mark(self, received: Received) -> bool:
         """Whether the source had not come so far yet (EXACTLY-ONCE 3)."""
@@ -139,28 +143,25 @@ class OwnedShard:
         state.marks[received.source] = received.mark
         return True
 
-    def _carry_out(self, flow_id: str, command: Command, record: Record) -> None:
+    def _carry_out(self, flow_id: str, command: Command, record: Record, source: str) -> None:
         if isinstance(command, Tick):
             self._tick(command, record)
         elif isinstance(command, Hold):
             self._hold(command)
         else:
-            decision = self._decide(flow_id, command, record.offset)
+            decision = self._decide(flow_id, command, record.offset, source)
             if decision.closed:
                 self.state.dropped_replies += 1
 
-    def _decide(self, flow_id: str, command: FlowCommand | Fire | Wake, offset: int) -> Decision:
+    def _decide(self, flow_id: str, command: FlowCommand | Fire | Wake, offset: int, source: str = "") -> Decision:
         flow = self.flow(flow_id)
-        if isinstance(command, Start):
-            program = self._program_of_start(command)
-        else:
-            program = None if flow is None else self._definitions.program(flow.blueprint, flow.version)
+        program = self._program_of_start(command) if isinstance(command, Start) else self._program(flow)
         decision = decide(program, flow, command, self.state, offset, flow_id)
         if decision.events:
             changed = decision.flow if decision.flow is not None else flow
             assert changed is not None
             keep = decision.flow is not None and kept(decision.flow)
-            self.overlay.add(changed, decision.events, keep=keep)
+            self.overlay.add(changed, program, decision.events, keep=keep)
             if not keep:
                 self._decoded.pop(flow_id, None)
                 self._timers.set(flow_id, 0)
@@ -174,7 +175,7 @@ class OwnedShard:
                 case Reply():
                     self._outlets.reply(effect)
                 case RefuseStart():
-                    self._refuse_start(effect, command, offset)
+                    self._refuse_start(effect, command, source)
         return decision
 
     def flow(self, flow_id: str) -> Flow | None:
@@ -213,13 +214,22 @@ class OwnedShard:
         _log.warning("a job was not taken by its topic", action="dispatch-failed", flow=job.flow, topic=job.target.topic, reason=reason)
         self._append(job.flow, DispatchFailed(job.token, f"topic {job.target.topic}: {reason}"))
 
-    def _refuse_start(self, refused: RefuseStart, command: object, offset: int) -> None:
+    def _refuse_start(self, refused: RefuseStart, command: object, source: str) -> None:
         origin = command.origin if isinstance(command, Start) else None
         if origin is None or origin.kind != "topic":
             return
         self.state.dead_letters += 1
         self._outlets.dead_letter(
-            DeadLetter(refused.reason, refused.detail, origin.topic, "", origin.partition, origin.offset, refused.flow.encode(), None)
+            DeadLetter(
+                reason=refused.reason,
+                detail=refused.detail,
+                topic=origin.topic,
+                topic_id=topic_id_of(source),
+                partition=origin.partition,
+                offset=origin.offset,
+                key=refused.flow.encode(),
+                value=None,
+            )
         )
 
     def _dead_letter(self, record: Record, reason: str, detail: str) -> None:
@@ -272,7 +282,7 @@ class OwnedShard:
         fired = 0
         while fired < FIRED_PER_TICK_MAX and (flow_id := self._timers.pop(until_ms)) is not None:
             flow = self.flow(flow_id)
-            if flow is None or (flow.running and (flow.paused or held_by(self.state, flow_id, flow.blueprint))):
+            if flow is None or (flow.running and (flow.paused or held_by(self.state, flow, self._program(flow)))):
                 continue
             fired += 1
             self._decide(flow_id, Fire(until_ms), record.offset)
@@ -285,7 +295,8 @@ class OwnedShard:
             return
         was_held = known is not None and known.held
         if hold.held:
-            since_ms = known.since_ms if known is not None and was_held else self.state.clock_ms
+            same = known is not None and known.held and (known.freeze or not hold.freeze)  # timers that ran until now freeze from now on
+            since_ms = known.since_ms if known is not None and same else self.state.clock_ms
             self.state.holds[hold.subject] = HoldRecord(hold.revision, True, since_ms, hold.freeze, hold.reason)
         else:
             self.state.holds[hold.subject] = HoldRecord(hold.revision, False)
@@ -293,13 +304,19 @@ class OwnedShard:
                 self.state.waking.append(Waking(hold.subject, known.since_ms, known.freeze))
 
     def _wake(self, offset: int) -> None:
-        """Wakes the next flows of a lifted hold, in order of their ids."""
+        """Wakes the next of a lifted hold's flows: looks at a portion in order of their ids, and wakes those that it applied to.
+
+        Whether it did the flow itself says: what stands under a hold changes neither its version nor the states of its branches.
+        """
         if not self.state.waking:
             return
         waking = self.state.waking[0]
         flows = self._flows_behind(waking)
         for flow_id in flows[:WOKEN_PER_TICK_MAX]:
             waking.cursor = flow_id
+            flow = self.flow(flow_id)
+            if flow is None or not flow.running or waking.subject not in subjects_of(flow, self._program(flow)):
+                continue
             self._decide(flow_id, Wake(waking.since_ms, waking.freeze), offset)
             if (flow := self.flow(flow_id)) is not None:
                 self._timers.set(flow_id, next_due_ms(flow))  # it may have been parked
@@ -307,14 +324,16 @@ class OwnedShard:
             self.state.waking.pop(0)
 
     def _flows_behind(self, waking: Waking) -> list[str]:
-        """Up to one more than a portion of the subject's flows behind the cursor, in order, the uncommitted among them."""
-        prefix = waking.subject.partition(":")[2] + ":"
+        """Up to one more than a portion of the flows behind the cursor, in order, the uncommitted among them: those of the subject's
+        blueprint, or all where the subject is a group or a task."""
+        kind, _, name = waking.subject.partition(":")
+        prefix = f"{name.partition('@')[0]}:" if kind in ("blueprint", "version") else ""
         cursor = waking.cursor
         found = {f for f, flow in self.overlay.flows.items() if flow is not None and f.startswith(prefix) and f > cursor}
         stored = 0
         for key, _ in self._store.scan(self.number, prefix=prefix.encode(), after=cursor.encode()):
             flow_id = key.decode()
-            if flow_id in self.overlay.flows:
+            if flow_id in self.overlay.flows or flow_id.startswith("/"):
                 continue
             found.add(flow_id)
             stored += 1

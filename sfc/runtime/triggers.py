@@ -91,8 +91,10 @@ class TriggerRole:
         self._retry_s = time.monotonic() + RETRY_S
         wanted: dict[_Key, tuple[TriggerRecord, bool]] = {}
         for head in list(self._definitions.heads.values()):
-            if head.status in _ACTIVE and self._definitions.current(head.name) is not None:
-                wanted.update(((head.name, t.id), (t, head.status != "enabled")) for t in head.triggers)
+            current = self._definitions.current(head.name)
+            if head.status in _ACTIVE and current is not None:
+                paused = head.status != "enabled" or bool(self._definitions.held(current))
+                wanted.update(((head.name, t.id), (t, paused)) for t in head.triggers)
         for key, running in list(self._triggers.items()):
             if key not in wanted or (wanted[key][0].uid, wanted[key][0].topic) != (running.trigger.uid, running.trigger.topic):
                 del self._triggers[key]

@@ -87,7 +87,7 @@ def test_a_flow_is_paused_resumed_stopped_and_redriven(site: Dev) -> None:
     assert site.ended(flow, "ABORTED")["cause"] == "enough"
     refused = site.sfc("flows", "pause", flow)
     assert refused.code == 5
-    assert "the flow has ended: it is ABORTED" in refused.err
+    assert f"the flow {flow} has ended: it is ABORTED" in refused.err
     site.sfc("flows", "redrive", flow, "--input", '{"s": 0}', "--json").document()
     assert site.ended(flow, "SUCCEEDED")["redrives"] == 1
     names = [event.get("name") or event["type"] for event in site.sfc("flows", "history", flow, "--json").lines()]

@@ -107,10 +107,17 @@ def _failed(turn: Turn, branch: Branch, failure: Failure) -> None:
     fail(turn, branch, failure)
 
 
-def on_due(turn: Turn, branch: Branch) -> None:
-    """The job's deadline, or its allowed silence, is over. Both are States.Timeout, as Step Functions has it."""
-    turn.emit(e.TaskTimedOut, branch.id)
-    fail(turn, branch, Failure("States.Timeout", ""))
+def on_due(turn: Turn, branch: Branch, state: TaskState) -> None:
+    """The job's deadline, or its allowed silence, is over. Both are States.Timeout with an empty cause for who catches it, as Step
+    Functions has it; the history, and the error of a flow that ends by it, say what was awaited."""
+    target = turn.program.targets[state.name]
+    if branch.heartbeat_due_ms and branch.heartbeat_due_ms < branch.due_ms:
+        what, seconds = "heartbeat", _seconds(turn, branch, state.heartbeat, target.heartbeat_s, state.heartbeat_s)
+    else:
+        what, seconds = "answer", _seconds(turn, branch, state.timeout, target.timeout_s or TIMEOUT_DEFAULT_S, state.timeout_s)
+    said = f"no {what} within {seconds} s"
+    turn.emit(e.TaskTimedOut, branch.id, cause=said)
+    fail(turn, branch, Failure("States.Timeout", "", said=said))
 
 
 def on_heartbeat(turn: Turn, branch: Branch, state: TaskState) -> None:
@@ -119,9 +126,7 @@ def on_heartbeat(turn: Turn, branch: Branch, state: TaskState) -> None:
     heartbeat_s = _seconds(turn, branch, state.heartbeat, target.heartbeat_s, state.heartbeat_s)
     if isinstance(heartbeat_s, Failure) or not heartbeat_s:
         return
-    held = turn.held()
-    since_ms = turn.flow.held_since_ms or (max(held.freeze_since_ms, turn.flow.started_ms) if held and held.freeze_since_ms else turn.now)
-    turn.emit(e.TaskHeartbeat, branch.id, since_ms + heartbeat_s * 1000)
+    turn.emit(e.TaskHeartbeat, branch.id, (turn.frozen_since_ms() or turn.now) + heartbeat_s * 1000)
 
 
 def fitted(outcome: Outcome) -> Outcome:
