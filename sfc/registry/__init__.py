@@ -1,6 +1,7 @@
 """Blueprints and tasks: documents, versions, holds, and the outbox that tells the log.
 
-What needs the database is imported when it is asked for: `sfc validate` reads documents without one, in half the time.
+What needs the database is imported when it is asked for: `sfc validate` reads documents without one, in half the time. A name that
+other packages import from here stands in ``_HOMES`` with the module that has it.
 """
 
 from __future__ import annotations
@@ -10,15 +11,40 @@ from typing import TYPE_CHECKING, Any
 from sfc.registry.documents import load_documents, parse_document
 
 if TYPE_CHECKING:
+    from sfc.registry.drafts import DraftInfo, Drafts
+    from sfc.registry.groups import GroupInfo, Groups
+    from sfc.registry.holds import HoldEdited, HoldInfo, Holds
     from sfc.registry.outbox import Outbox
     from sfc.registry.registry import Registry
+    from sfc.registry.rollback import RolledBack
     from sfc.registry.views import BlueprintInfo, Deployed, Edited, TaskInfo
 
-__all__ = ["BlueprintInfo", "Deployed", "Edited", "Outbox", "Registry", "TaskInfo", "load_documents", "parse_document"]
+__all__ = [
+    "BlueprintInfo",
+    "Deployed",
+    "DraftInfo",
+    "Drafts",
+    "Edited",
+    "GroupInfo",
+    "Groups",
+    "HoldEdited",
+    "HoldInfo",
+    "Holds",
+    "Outbox",
+    "Registry",
+    "RolledBack",
+    "TaskInfo",
+    "load_documents",
+    "parse_document",
+]
 
 _HOMES = {
+    **dict.fromkeys(("DraftInfo", "Drafts"), "drafts"),
+    **dict.fromkeys(("GroupInfo", "Groups"), "groups"),
+    **dict.fromkeys(("HoldEdited", "HoldInfo", "Holds"), "holds"),
     "Outbox": "outbox",
     "Registry": "registry",
+    "RolledBack": "rollback",
     **dict.fromkeys(("BlueprintInfo", "Deployed", "Edited", "TaskInfo"), "views"),
 }
 
