@@ -27,7 +27,7 @@ BOOTSTRAP = "bootstrap.servers"
 SLOTS_MAX = 1000
 
 _NAMESPACE = r"^[a-z0-9][a-z0-9-]{0,62}(\.[a-z0-9][a-z0-9-]{0,62})*$"
-_NOT_SETTINGS = ("SFC_DEBUG", "SFC_LEDGER")  # read where errors are shown, before there are settings; and by the example workers
+_NOT_SETTINGS = ("SFC_DEBUG", "SFC_LEDGER", "SFC_PARENT_PIPE")  # read before there are settings; by the example workers; by who is a worker of a scheduler
 _OWN_PREFIXES = ("SFC_TEST_", "SFC_BENCH_")  # of the tests and benchmarks
 
 
@@ -63,6 +63,16 @@ class Settings(BaseSettings):
     interval_commands_max: int = Field(default=5000, ge=1, description="Commands after which a shard commits early.")
     interval_bytes_max: int = Field(
         default=8 * 1024 * 1024, ge=1024, description="Bytes of state and history after which a shard commits early."
+    )
+    scheduler_look_s: float = Field(default=3.0, ge=0.1, le=3600, description="Seconds between two looks of the scheduler at the lag.")
+    scheduler_down_after_s: float = Field(
+        default=30.0, ge=0, le=86_400, description="Seconds for which a lag must have been lower before the scheduler stops workers."
+    )
+    scheduler_restart_s: float = Field(
+        default=1.0, ge=0.05, le=60, description="Seconds before a worker that died is started again; doubled by each further death."
+    )
+    scheduler_stop_s: float = Field(
+        default=12.0, ge=0.1, le=3600, description="Seconds in which a worker may finish what it does before it is killed."
     )
 
     _kafka: dict[str, str] = PrivateAttr(default_factory=dict)

@@ -13,6 +13,8 @@ from pydantic import SecretStr
 
 from sfc.bootstrap.gateway import start_gateway
 from sfc.bootstrap.roles import Shared, add_workers, bridge_role, engine_role, monitor_role, open_index, trigger_role
+from sfc.bootstrap.parent import end_with_parent
+from sfc.bootstrap.scheduling import scheduler_role
 from sfc.bootstrap.site import Site, open_site, require_kafka
 from sfc.errors import LogUnavailable
 from sfc.log import get_logger
@@ -114,6 +116,7 @@ def _run_crew(settings: Settings, role: str, add: Callable[[Site, Crew], None]) 
 
     require_kafka(settings, role)
     stop = stop_event()
+    end_with_parent(stop)
     crew = Crew()
     started = threading.Event()
     health = HealthServer(lambda: crew.alive, lambda: started.is_set() and crew.ready, host=settings.host, port=settings.health_port())
@@ -147,13 +150,22 @@ def run_trigger(settings: Settings) -> None:
     _run_crew(settings, "trigger", add)
 
 
-def run_worker(settings: Settings, modules: list[str], common: bool) -> None:
+def run_scheduler(settings: Settings) -> None:
+    def add(site: Site, crew: Crew) -> None:
+        definitions = site.definitions()
+        crew.add("definitions", lambda: Shared(definitions))
+        crew.add("scheduler", lambda: scheduler_role(site, definitions))
+
+    _run_crew(settings, "scheduler", add)
+
+
+def run_worker(settings: Settings, modules: list[str], common: bool, tasks: Sequence[str] = ()) -> None:
     sys.path.insert(0, str(Path.cwd()))  # modules are named as `python -m` would find them
 
     def add(site: Site, crew: Crew) -> None:
         definitions = site.definitions()
         crew.add("definitions", lambda: Shared(definitions))
-        add_workers(site, crew, definitions, modules, common=common)
+        add_workers(site, crew, definitions, modules, common=common, tasks=tasks)
 
     _run_crew(settings, "worker", add)
 

@@ -126,12 +126,15 @@ class OutboxRole:
         self._outbox.close()
 
 
-def add_workers(site: Site, crew: Crew, definitions: Definitions, modules: Sequence[str], *, common: bool) -> None:
-    from sfc_workers.tasks import load_modules
+def add_workers(
+    site: Site, crew: Crew, definitions: Definitions, modules: Sequence[str], *, common: bool, tasks: Sequence[str] = ()
+) -> None:
+    """``tasks``: those of the modules that are done here; () for all."""
+    from sfc_workers.tasks import chosen, load_modules
     from sfc_workers.worker import Worker
 
     if modules:
-        handlers = load_modules(modules)
+        handlers = chosen(load_modules(modules), tasks)
         ensure_job_topics(site, list(handlers))
         crew.add("worker", lambda: Worker(site.log, site.names, handlers, definitions, instance=site.instance))
     if common:

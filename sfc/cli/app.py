@@ -22,7 +22,7 @@ app = typer.Typer(
 )
 
 COMMANDS: list[Callable[..., None]] = [
-    *(roles.dev, roles.demo, roles.engine, roles.trigger, roles.worker, roles.gateway, roles.monitor),
+    *(roles.dev, roles.demo, roles.engine, roles.trigger, roles.worker, roles.gateway, roles.monitor, roles.scheduler),
     *(documents.deploy, starts.start, topics.publish, topics.tail, overview.stats, documents.validate, overview.settings),
 ]
 for command in COMMANDS:

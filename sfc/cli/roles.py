@@ -90,6 +90,9 @@ def trigger(kafka: Kafka = None, port: Port = None) -> None:
 def worker(
     modules: Annotated[list[str] | None, typer.Argument(metavar="[MODULE]...", help="Python modules with @task functions.")] = None,
     common: Annotated[bool, typer.Option("--common/--no-common", help="Whether to do HTTP and built-in jobs too.")] = True,
+    tasks: Annotated[
+        list[str] | None, typer.Option("--task", metavar="NAME", help="Do only this task of the modules; may be repeated.")
+    ] = None,
     kafka: Kafka = None,
     port: Port = None,
 ) -> None:
@@ -100,7 +103,16 @@ def worker(
     from sfc import bootstrap
 
     context.log_as(settings)
-    bootstrap.run_worker(settings, modules or [], common)
+    bootstrap.run_worker(settings, modules or [], common, tasks or [])
+
+
+def scheduler(kafka: Kafka = None, port: Port = None) -> None:
+    """Run a scheduler: it starts and stops workers on this machine, as Scale and the lag of their jobs ask. One of several leads."""
+    settings = context.settings(kafka=kafka, port=port)
+    from sfc import bootstrap
+
+    context.log_as(settings)
+    bootstrap.run_scheduler(settings)
 
 
 def gateway(kafka: Kafka = None, port: Port = None) -> None:

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -72,6 +72,14 @@ def load_modules(names: Iterable[str]) -> dict[str, Handler]:
             if other.function is not handler.function:
                 raise BadInput(f"task {handler.name} is done by two functions: {_where(other)}, {_where(handler)}; leave one out")
     return found
+
+
+def chosen(handlers: dict[str, Handler], tasks: Collection[str]) -> dict[str, Handler]:
+    """Those of these tasks, or all where none is named. Raises BadInput for a task that nothing does."""
+    missing = sorted(set(tasks) - handlers.keys())
+    if missing:
+        raise BadInput(f"no module does the task {missing[0]}", hint=f"these are done: {', '.join(sorted(handlers))}")
+    return {name: handler for name, handler in handlers.items() if not tasks or name in tasks}
 
 
 def _handlers(name: str) -> list[Handler]:

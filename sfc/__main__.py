@@ -1,0 +1,5 @@
+"""``python -m sfc``: the command line without its script."""
+
+from sfc.cli import main
+
+main()
