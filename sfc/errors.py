@@ -18,7 +18,11 @@
     ├── MalformedRecord            a record that can't be understood: becomes a dead letter
     ├── NoAnswer                   a command is on the log, and nobody answered in time
     ├── ShardStopped               a shard that must not go on: a torn or foreign log
-    └── RegistryError              the registry's database refused or failed
+    ├── RegistryError              the registry's database refused or failed
+    │   └── RegistryUnavailable    it does not answer: it may do so again
+    └── IndexFailed                the flow index refused or failed
+        ├── IndexUnavailable       it does not answer, or is overloaded
+        └── IndexReplaced          a rebuilt one has taken its place
 
 Every message says what was expected, what came, where, and what to do.
 Errors of the Amazon States Language (``States.Timeout``, …) are data, see :class:`sfc.asl.Failure`.
@@ -51,6 +55,12 @@ class Problem(NamedTuple):
     hint: str = ""  # what to write instead
     severity: Literal["error", "warning"] = "error"
 
+    def said(self) -> str:
+        """What was expected and what came, and after a full stop what to write instead."""
+        if not self.hint:
+            return self.message
+        return f"{self.message}{'' if self.message.endswith(('.', '!', '?', ':')) else '.'} {self.hint}"
+
 
 class InvalidDocument(BadInput):
     """A document that can't be accepted; ``problems`` lists everything that is wrong with it."""
@@ -58,8 +68,8 @@ class InvalidDocument(BadInput):
     def __init__(self, what: str, problems: list[Problem]) -> None:
         self.problems = problems
         errors = [p for p in problems if p.severity == "error"]
-        lines = "\n".join(f"  {p.pointer or '/'}: {p.message}{' ' + p.hint if p.hint else ''}" for p in errors)
-        super().__init__(f"{what} has {len(errors)} problem{'s' if len(errors) != 1 else ''}:\n{lines}")
+        lines = "\n".join(f"  {p.pointer or '/'}: {p.said()}" for p in errors)
+        super().__init__(f"{len(errors)} problem{'s' * (len(errors) != 1)} in {what}:\n{lines}")
 
 
 class UnknownName(BadInput):
@@ -123,3 +133,19 @@ class ShardStopped(SfcError):
 
 class RegistryError(SfcError):
     """The registry's database refused or failed."""
+
+
+class RegistryUnavailable(RegistryError):
+    """The registry's database does not answer."""
+
+
+class IndexFailed(SfcError):
+    """The flow index refused or failed. Flows go on without it."""
+
+
+class IndexUnavailable(IndexFailed):
+    """The flow index does not answer, or is overloaded."""
+
+
+class IndexReplaced(IndexFailed):
+    """A rebuilt flow index has taken the place of the one that was written."""

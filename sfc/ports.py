@@ -378,10 +378,16 @@ class FlowIndex(Protocol):
     """
 
     def index(
-        self, records: Sequence[HistoryRecord], dead_letters: Sequence[DeadLetterDocument], positions: Mapping[Partition, int]
+        self,
+        records: Sequence[HistoryRecord],
+        dead_letters: Sequence[DeadLetterDocument],
+        positions: Mapping[Partition, int],
+        marks: Sequence[DeadLetterMark] = (),
     ) -> None:
         """Takes records in order of their log, and with them the next offsets to read. What is there already changes nothing, and a
-        document never steps back: it is replaced only by a higher run or, within its run, a higher number."""
+        document never steps back: it is replaced only by a higher run or, within its run, a higher number. The first dead letter of an
+        id and its latest mark count, whichever comes first. Raises IndexUnavailable, and IndexReplaced when another index has taken
+        its place since ``positions`` was asked: then all that was read must be read again, from the new one's positions on."""
 
     def positions(self) -> dict[Partition, int]:
         """The next offsets to read, as last given to ``index``."""
@@ -401,10 +407,25 @@ class FlowIndex(Protocol):
     def statistics(self, blueprint: str | None = None) -> Statistics:
         """Of one blueprint or all, by name and version."""
 
-    def dead_letters(self, limit: int = 50, cursor: str = "") -> DeadLetterPage: ...
+    def throughput(self, blueprint: str | None, from_ms: int, to_ms: int, step_ms: int) -> list[Throughput]:
+        """All slices from ``from_ms`` on that begin before ``to_ms`` (the last one ends there), the empty ones too. Counts the latest
+        run of each id. Raises BadInput for slices that make no sense, or more than 1,000."""
+
+    def dead_letters(self, limit: int = 50, cursor: str = "", state: str = "") -> DeadLetterPage:
+        """``state``: open, replayed or discarded; empty: all."""
 
     def dead_letter(self, id: str) -> DeadLetterDocument | None: ...
 
     def counters(self) -> IndexCounters: ...
 
     def close(self) -> None: ...
+
+
+class RebuildableIndex(FlowIndex, Protocol):
+    """A flow index that can be made anew beside itself."""
+
+    def fresh(self) -> FlowIndex:
+        """An empty one, for one rebuild."""
+
+    def replace_by(self, fresh: FlowIndex) -> None:
+        """Puts ``fresh`` in this one's place, in one step for everybody who asks, and closes it."""

@@ -6,26 +6,35 @@ that is delivered again (a kill between index and commit, a rebalance) is skippe
 
 from __future__ import annotations
 
-from sfc.errors import LogError, MalformedRecord
+import time
+from collections.abc import Callable
+
+from sfc.errors import IndexReplaced, IndexUnavailable, LogError, MalformedRecord
 from sfc.log import get_logger
-from sfc.ports import Consumer, DeadLetterDocument, FlowIndex, Log, Partition, Position, Record
-from sfc.wire.dead_letters import decode_dead_letter
+from sfc.ports import Consumer, DeadLetterDocument, DeadLetterMark, FlowIndex, Log, Partition, Position, Record
+from sfc.wire.dead_letters import decode_dead_letter, decode_resolved
 from sfc.wire.history import HistoryRecord, decode_history
 from sfc.wire.topics import Names
 
 BATCH = 2_000
+PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # between attempts while the index is away; the last one repeats
 
 
 class Indexer:
     """One thread steps it. Several may run: each reads its share of the partitions, into one index."""
 
-    def __init__(self, log: Log, names: Names, index: FlowIndex, *, batch: int = BATCH) -> None:
+    def __init__(
+        self, log: Log, names: Names, index: FlowIndex, *, batch: int = BATCH, monotonic_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self.malformed = 0  # history records that could not be read, and were left out
         self._log = log
         self._names = names
         self._index = index
         self._batch = batch
-        self._arrived: list[Partition] = []
+        self._arrived: list[Partition] = []  # wait for their position
+        self._monotonic_s = monotonic_s
+        self._failures = 0  # attempts since the index was last there
+        self._wait_until_s = 0.0
         self._logger = get_logger()
         self._consumer: Consumer = log.consumer(
             names.monitor_group,
@@ -37,11 +46,29 @@ class Indexer:
 
     @property
     def ready(self) -> bool:
-        return not self._arrived
+        return not self._arrived and not self._failures
 
     def step(self, timeout_s: float = 0.1) -> int:
-        """Indexes what is there. Returns how many records. When the index fails, its error is raised and nothing is lost: the next
-        step reads the same records again."""
+        """Indexes what is there. Returns how many records. When the index is away, it is asked again after pauses that grow, and the
+        group's membership is kept meanwhile; other errors are raised. Nothing is lost: the same records are read again."""
+        if self._monotonic_s() < self._wait_until_s:
+            self._consumer.take(self._batch, timeout_s)  # all is paused: for the membership alone
+            return 0
+        try:
+            done = self._read(timeout_s)
+        except IndexUnavailable as e:
+            self._outlive(e)
+            return 0
+        except IndexReplaced as e:
+            self._arrived = list(self._consumer.assignment())
+            self._logger.info(e.message, action="monitor.index-replaced", hint=e.hint)
+            return 0
+        if self._failures and (done or not self._arrived):
+            self._logger.info("the flow index answers again", action="monitor.index-back", attempts=self._failures)
+            self._failures = 0
+        return done
+
+    def _read(self, timeout_s: float) -> int:
         self._start_arrived()
         taken = self._consumer.take(self._batch, timeout_s)
         # Partitions that came anew during the take wait for their position; what was in hand of them is older than that.
@@ -61,15 +88,31 @@ class Indexer:
             self._logger.info("positions were not committed", action="monitor.commit", reason=e.message)
         return len(records)
 
+    def _outlive(self, error: IndexUnavailable) -> None:
+        """Everything stands still until the next attempt, and then begins at the index's positions."""
+        if not self._failures:
+            self._logger.warning(error.message, action="monitor.index-away", hint=error.hint)
+        assigned = self._consumer.assignment()
+        self._consumer.pause(list(assigned))
+        self._arrived = list(assigned)
+        self._wait_until_s = self._monotonic_s() + PAUSES_S[min(self._failures, len(PAUSES_S) - 1)]
+        self._failures += 1
+
     def close(self) -> None:
         self._consumer.close()
 
     def _take(self, records: list[Record], positions: dict[Partition, int]) -> None:
         history: list[HistoryRecord] = []
         dead: list[DeadLetterDocument] = []
+        marks: list[DeadLetterMark] = []
         for record in records:
             if record.topic == self._names.dead_letters:
-                dead.append(dead_letter_document(record))
+                resolved = decode_resolved(list(record.headers))
+                if resolved is None:
+                    dead.append(dead_letter_document(record))
+                else:
+                    at_ms = record.append_ms or record.timestamp_ms
+                    marks.append(DeadLetterMark(resolved.id, resolved.state, at_ms, resolved.by))
             elif record.value is not None:
                 try:
                     history.append(decode_history(record.value))
@@ -77,7 +120,7 @@ class Indexer:
                     self.malformed += 1
                     where = f"{record.topic}-{record.partition}@{record.offset}"
                     self._logger.warning("a history record was left out", action="monitor.malformed", record=where, reason=e.message)
-        self._index.index(history, dead, positions)
+        self._index.index(history, dead, positions, marks)
 
     def _leave(self, partitions: list[Partition]) -> None:
         self._arrived = [at for at in self._arrived if at not in partitions]

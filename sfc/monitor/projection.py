@@ -11,10 +11,22 @@ from sfc.ports import FlowDocument
 from sfc.wire.history import HistoryRecord
 
 
+class Visit(Struct, omit_defaults=True):
+    """A run's stay in a state, named by the number of the event that entered it. ``as_of``: of the last event that changed it."""
+
+    state: str
+    seq: int
+    as_of: int
+    since_ms: int = -1  # -1: its beginning is not known, and ``seq`` is that of its end
+    retries: int = 0
+    outcome: str = ""  # or completed, failed
+    duration_ms: int = -1  # of a completed visit whose beginning is known
+
+
 class OpenStates(Struct, omit_defaults=True):
     """States that a run has entered and not left yet. Kept beside its document, so that records can be taken one by one."""
 
-    entered: dict[int, tuple[str, int]] = field(default_factory=dict)  # branch: state, since when (ms)
+    entered: dict[int, Visit] = field(default_factory=dict)  # by branch
     below: dict[int, list[int]] = field(default_factory=dict)  # branch inside a Parallel: the branches that it started
     failing: int = -1  # the branch whose state was the last to fail or to be entered; -1: none
 
@@ -30,19 +42,29 @@ class Counts(Struct):
 
 
 class Projection(NamedTuple):
-    """A record's document, what is open after it, and what it adds to each state's counts."""
+    """A record's document, what is open after it, what it adds to each state's counts, and the visits that it changed, by ``seq``.
+
+    Counts are for an index that can add up in one transaction with its positions; visits for one that can't: a visit that is written
+    again is the same one.
+    """
 
     document: FlowDocument
     open: OpenStates
     counts: dict[str, Counts]
+    visits: dict[int, Visit]
 
 
 def project(record: HistoryRecord, open_: OpenStates | None = None) -> Projection:
     """``open_``: what was open after the record before, of the same run; None at its start. It is changed and handed back."""
     states = open_ or OpenStates()
     counts: dict[str, Counts] = {}
+    visits: dict[int, Visit] = {}
     for event in record.events:
-        _count(event, states, counts)
+        visit = _follow(event, states)
+        if visit is not None:
+            visit.as_of = event.seq
+            visits[visit.seq] = visit
+            _count(event, visit, counts.setdefault(visit.state, Counts()))
     summary = record.summary
     document = FlowDocument(
         flow=record.flow,
@@ -61,52 +83,67 @@ def project(record: HistoryRecord, open_: OpenStates | None = None) -> Projectio
         redrives=summary.redrives,
         origin=summary.origin,
     )
-    return Projection(document, states, counts)
+    return Projection(document, states, counts, visits)
 
 
-def _count(event: e.Event, open_: OpenStates, counts: dict[str, Counts]) -> None:
+def _follow(event: e.Event, open_: OpenStates) -> Visit | None:
+    """The visit that the event begins, retries or ends."""
     match event:
         case e.StateEntered():
-            open_.entered[event.branch] = (event.state, event.at_ms)
             open_.failing = event.branch
-            _of(counts, event.state).entered += 1
+            visit = open_.entered[event.branch] = Visit(event.state, event.seq, event.seq, event.at_ms)
+            return visit
         case e.StateExited():
-            state, since_ms = open_.entered.pop(event.branch, (event.state, -1))
+            visit = open_.entered.pop(event.branch, Visit(event.state, event.seq, event.seq))
             _drop_below(open_, event.branch)
-            if event.caught is not None:
-                _of(counts, state).failed += 1
-            else:
-                _of(counts, state).completed += 1
-                if since_ms >= 0:
-                    _of(counts, state).durations_ms.append(max(event.at_ms - since_ms, 0))
+            visit.outcome = "completed" if event.caught is None else "failed"
+            if event.caught is None and visit.since_ms >= 0:
+                visit.duration_ms = max(event.at_ms - visit.since_ms, 0)
+            return visit
         case e.TaskFailed() | e.TaskTimedOut():
             open_.failing = event.branch
         case e.RetryScheduled():
             _drop_below(open_, event.branch)
-            if event.branch in open_.entered:
-                _of(counts, open_.entered[event.branch][0]).retries += 1
+            retried = open_.entered.get(event.branch)
+            if retried is not None:
+                retried.retries += 1
+            return retried
         case e.ParallelStarted():
             open_.below[event.branch] = event.ids
         case e.ParallelFailed():
-            _fail(open_, counts)
+            failed = _fail(open_)
             _drop_below(open_, event.branch)
             open_.failing = event.branch
+            return failed
         case e.ExecutionFailed():
-            _fail(open_, counts)
+            failed = _fail(open_)
             _end(open_)
+            return failed
         case e.ExecutionSucceeded() | e.ExecutionTimedOut() | e.ExecutionAborted() | e.ExecutionForgotten():
             _end(open_)
+    return None
 
 
-def _of(counts: dict[str, Counts], state: str) -> Counts:
-    return counts.setdefault(state, Counts())
+def _count(event: e.Event, visit: Visit, counts: Counts) -> None:
+    match event:
+        case e.StateEntered():
+            counts.entered += 1
+        case e.RetryScheduled():
+            counts.retries += 1
+        case _ if visit.outcome == "failed":
+            counts.failed += 1
+        case _:
+            counts.completed += 1
+            if visit.duration_ms >= 0:
+                counts.durations_ms.append(visit.duration_ms)
 
 
-def _fail(open_: OpenStates, counts: dict[str, Counts]) -> None:
+def _fail(open_: OpenStates) -> Visit | None:
     """The state that failed last has nobody to catch its error."""
     found = open_.entered.pop(open_.failing, None)
     if found is not None:
-        _of(counts, found[0]).failed += 1
+        found.outcome = "failed"
+    return found
 
 
 def _drop_below(open_: OpenStates, branch: int) -> None:

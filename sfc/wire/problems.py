@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from sfc.errors import (
     BadInput,
+    IndexFailed,
+    IndexUnavailable,
     InvalidDocument,
     LogError,
     LogUnavailable,
@@ -14,6 +16,7 @@ from sfc.errors import (
     Problem,
     RecordTooLarge,
     RegistryError,
+    RegistryUnavailable,
     SfcError,
     ShardStopped,
     TopicMismatch,
@@ -46,7 +49,10 @@ KINDS = (  # the first row whose class fits; so the special ones come first
     Kind(LogError, "log-error", 503, "The log refused or failed"),
     Kind(NoAnswer, "no-answer", 504, "No answer in time"),
     Kind(ShardStopped, "shard-stopped", 503, "A shard has stopped"),
+    Kind(RegistryUnavailable, "registry-unavailable", 503, "The registry's database does not answer"),
     Kind(RegistryError, "registry-error", 503, "The registry's database refused or failed"),
+    Kind(IndexUnavailable, "index-unavailable", 503, "The flow index does not answer"),
+    Kind(IndexFailed, "index-failed", 503, "The flow index refused or failed"),
     Kind(SfcError, "internal", 500, "Something went wrong"),
 )
 

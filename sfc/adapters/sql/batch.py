@@ -10,21 +10,14 @@ from msgspec import Struct
 
 from sfc.adapters.sql import statements as sql
 from sfc.monitor.histogram import bucket_of
-from sfc.monitor.projection import Counts, OpenStates, project
+from sfc.monitor.projection import Counts, OpenStates
+from sfc.monitor.taking import Known, take
 from sfc.ports import FlowDocument
 from sfc.wire.history import HistoryRecord
 
 _encode = msgspec.json.Encoder().encode
 _decode_document = msgspec.json.Decoder(FlowDocument).decode
 _decode_open = msgspec.json.Decoder(OpenStates).decode
-
-
-class _Known(Struct):
-    """A flow as the index has it. ``last``: the number of the last event that is in its history."""
-
-    document: FlowDocument
-    last: int
-    open: OpenStates
 
 
 class _Sums(Struct):
@@ -41,7 +34,7 @@ class Batch:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._flows: dict[str, _Known | None] = {}
+        self._flows: dict[str, Known | None] = {}
         self._changed: set[str] = set()
         self._history: list[tuple[str, int, int, bytes]] = []
         self._sums: dict[tuple[str, int, str], _Sums] = {}
@@ -49,22 +42,16 @@ class Batch:
         self._events = 0
 
     def take(self, record: HistoryRecord) -> None:
-        known = self._find(record.flow)
-        last = record.first + len(record.events) - 1
-        if known is not None and not _news(known, record, last):
+        taken = take(self._find(record.flow), record)
+        if taken is None:
             return  # the log is being read again
-        same_run = known is not None and known.document.run == record.run
-        projection = project(record, known.open if known is not None and same_run else None)
-        document = projection.document
-        if known is not None and same_run and document.seq < known.document.seq:
-            document = known.document
-        self._flows[record.flow] = _Known(document, max(last, known.last if known is not None and same_run else 0), projection.open)
+        self._flows[record.flow] = taken.known
         self._changed.add(record.flow)
         if record.events:
             self._history.append((record.flow, record.run, record.first, _encode(record.events)))
             self._events += len(record.events)
-        for state, counts in projection.counts.items():
-            self._add((document.blueprint, document.version, state), counts)
+        for state, counts in taken.projection.counts.items():
+            self._add((taken.known.document.blueprint, taken.known.document.version, state), counts)
 
     def write(self) -> None:
         many = self._connection.executemany
@@ -75,11 +62,11 @@ class Batch:
         if self._events:
             self._connection.execute(sql.ADD_TOTAL, ("events", self._events))
 
-    def _find(self, flow: str) -> _Known | None:
+    def _find(self, flow: str) -> Known | None:
         if flow in self._flows:
             return self._flows[flow]
         row = self._connection.execute(sql.KNOWN_FLOW, (flow,)).fetchone()
-        known = None if row is None else _Known(_decode_document(row[1]), row[0], _decode_open(row[2]))
+        known = None if row is None else Known(_decode_document(row[1]), row[0], _decode_open(row[2]))
         self._flows[flow] = known
         return known
 
@@ -95,20 +82,10 @@ class Batch:
             self._durations[(*key, bucket_of(duration_ms))] += 1
 
 
-def _news(known: _Known, record: HistoryRecord, last: int) -> bool:
-    """Whether the record is later than what is known: of a later run, with later events, or without events and of a later time."""
-    document = known.document
-    if record.run != document.run:
-        return record.run > document.run
-    if record.events:
-        return last > known.last
-    return (record.summary.seq, record.summary.updated_ms) > (document.seq, document.updated_ms)
-
-
-def _row(known: _Known) -> tuple[object, ...]:
+def _row(known: Known) -> tuple[object, ...]:
     d = known.document
     paused = 1 if d.paused_by else 0
     return (
-        d.flow, d.run, d.seq, known.last, d.blueprint, d.version, d.status, paused, d.started_ms, d.error, d.cause,
+        d.flow, d.run, d.seq, known.last, d.blueprint, d.version, d.status, paused, d.started_ms, d.ended_ms, d.error, d.cause,
         _encode(d), _encode(known.open),
     )  # fmt: skip

@@ -45,6 +45,17 @@ class Connections:
             self._writer.execute("COMMIT")
 
     @contextmanager
+    def attached(self, path: Path) -> Iterator[sqlite3.Connection]:
+        """A transaction over this database (``main``) and another (``fresh``)."""
+        with self._lock:
+            self._writer.execute("ATTACH ? AS fresh", (str(path),))
+            try:
+                with self.writing() as connection:
+                    yield connection
+            finally:
+                self._writer.execute("DETACH fresh")
+
+    @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """One view of the database for all that is read in it."""
         if self._path is None:

@@ -1,21 +1,22 @@
 """All SQL of the SQLite flow index."""
 
-FORMAT = 1
+FORMAT = 2
 """Of the tables. An index of another format is emptied: it is made again from the log."""
 
-TABLES = ("flows", "history", "state_counts", "state_durations", "dead_letters", "positions", "totals")
+TABLES = ("flows", "history", "state_counts", "state_durations", "dead_letters", "dead_letter_marks", "positions", "totals")
 
 SCHEMA = """
 CREATE TABLE flows (
     flow TEXT PRIMARY KEY, run INTEGER NOT NULL, seq INTEGER NOT NULL,
     last INTEGER NOT NULL,      -- number of the last event in history: of an interval in several records, less than seq for a moment
     blueprint TEXT NOT NULL, version INTEGER NOT NULL, status TEXT NOT NULL, paused INTEGER NOT NULL,
-    started_ms INTEGER NOT NULL, error TEXT, cause TEXT,
+    started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL, error TEXT, cause TEXT,
     document BLOB NOT NULL,     -- FlowDocument
     open BLOB NOT NULL          -- OpenStates
 ) WITHOUT ROWID;
 CREATE INDEX flows_by_start ON flows (started_ms DESC, flow DESC);
 CREATE INDEX flows_by_status ON flows (status, started_ms DESC, flow DESC);
+CREATE INDEX flows_by_end ON flows (ended_ms) WHERE ended_ms > 0;
 CREATE INDEX flows_by_blueprint ON flows (blueprint, version, status, paused);
 CREATE TABLE history (
     flow TEXT NOT NULL, run INTEGER NOT NULL, first INTEGER NOT NULL, events BLOB NOT NULL,
@@ -33,6 +34,9 @@ CREATE TABLE state_durations (
 ) WITHOUT ROWID;
 CREATE TABLE dead_letters (id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, reason TEXT NOT NULL, document BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX dead_letters_by_time ON dead_letters (at_ms DESC, id DESC);
+CREATE TABLE dead_letter_marks (
+    id TEXT PRIMARY KEY, state TEXT NOT NULL, at_ms INTEGER NOT NULL, resolved_by TEXT NOT NULL    -- may be there before its letter
+) WITHOUT ROWID;
 CREATE TABLE positions (topic TEXT NOT NULL, number INTEGER NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (topic, number)) WITHOUT ROWID;
 CREATE TABLE totals (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 """
@@ -40,8 +44,8 @@ CREATE TABLE totals (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWI
 KNOWN_FLOW = "SELECT last, document, open FROM flows WHERE flow = ?"
 
 PUT_FLOW = """
-INSERT OR REPLACE INTO flows (flow, run, seq, last, blueprint, version, status, paused, started_ms, error, cause, document, open)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO flows (flow, run, seq, last, blueprint, version, status, paused, started_ms, ended_ms, error, cause, document, open)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 PUT_HISTORY = "INSERT OR IGNORE INTO history (flow, run, first, events) VALUES (?, ?, ?, ?)"
@@ -60,6 +64,12 @@ ON CONFLICT (blueprint, version, state, bucket) DO UPDATE SET count = count + ex
 """
 
 PUT_DEAD_LETTER = "INSERT OR IGNORE INTO dead_letters (id, at_ms, reason, document) VALUES (?, ?, ?, ?)"
+
+PUT_MARK = """
+INSERT INTO dead_letter_marks (id, state, at_ms, resolved_by) VALUES (?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, at_ms = excluded.at_ms, resolved_by = excluded.resolved_by
+WHERE excluded.at_ms > dead_letter_marks.at_ms
+"""
 
 PUT_POSITION = "INSERT OR REPLACE INTO positions (topic, number, position) VALUES (?, ?, ?)"
 
@@ -85,10 +95,24 @@ STATE_COUNTS = "SELECT blueprint, version, state, entered, completed, failed, re
 
 STATE_DURATIONS = "SELECT blueprint, version, state, bucket, count FROM state_durations {where}"
 
-DEAD_LETTERS = "SELECT document FROM dead_letters WHERE (at_ms, id) < (?, ?) ORDER BY at_ms DESC, id DESC LIMIT ?"
+_MARKED = "dead_letters AS d LEFT JOIN dead_letter_marks AS m ON m.id = d.id"
 
-DEAD_LETTER = "SELECT document FROM dead_letters WHERE id = ?"
+DEAD_LETTERS = f"""
+SELECT d.document, m.state, m.at_ms, m.resolved_by FROM {_MARKED}
+WHERE (d.at_ms, d.id) < (?1, ?2) AND ?3 IN ('', COALESCE(m.state, 'open')) ORDER BY d.at_ms DESC, d.id DESC LIMIT ?4
+"""
 
-DEAD_LETTER_COUNTS = "SELECT reason, COUNT(*) FROM dead_letters GROUP BY reason"
+DEAD_LETTER = f"SELECT d.document, m.state, m.at_ms, m.resolved_by FROM {_MARKED} WHERE d.id = ?"
+
+DEAD_LETTER_COUNTS = f"SELECT d.reason, COUNT(*) FROM {_MARKED} WHERE m.id IS NULL GROUP BY d.reason"
+
+STARTED = "SELECT (started_ms - :from) / :step, COUNT(*) FROM flows WHERE started_ms >= :from AND started_ms < :to {only} GROUP BY 1"
+
+ENDED = """
+SELECT (ended_ms - :from) / :step, status, COUNT(*) FROM flows
+WHERE ended_ms > 0 AND ended_ms >= :from AND ended_ms < :to {only} GROUP BY 1, 2
+"""
 
 TOTAL = "SELECT count FROM totals WHERE name = ?"
+
+COPY = "INSERT INTO main.{table} SELECT * FROM fresh.{table}"

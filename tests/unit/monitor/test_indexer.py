@@ -10,7 +10,7 @@ from sfc.adapters.embedded import EmbeddedLog
 from sfc.adapters.sql import SqliteFlowIndex
 from sfc.engine import events as e
 from sfc.monitor import Indexer
-from sfc.ports import DeadLetterDocument, Partition, Position, TopicSpec
+from sfc.ports import DeadLetterDocument, DeadLetterMark, Partition, Position, TopicSpec
 from sfc.wire.dead_letters import DeadLetter, dead_letter_headers
 from sfc.wire.history import HistoryRecord, Summary, encode_history
 from sfc.wire.topics import Names, core_topics
@@ -28,13 +28,17 @@ class Index(SqliteFlowIndex):
         self.taken: list[str] = []
 
     def index(
-        self, records: Sequence[HistoryRecord], dead_letters: Sequence[DeadLetterDocument], positions: Mapping[Partition, int]
+        self,
+        records: Sequence[HistoryRecord],
+        dead_letters: Sequence[DeadLetterDocument],
+        positions: Mapping[Partition, int],
+        marks: Sequence[DeadLetterMark] = (),
     ) -> None:
         if self.fail:
             self.fail = False
             raise OSError("disk full")
         self.taken += [f"{r.flow}/{r.first}" for r in records]
-        super().index(records, dead_letters, positions)
+        super().index(records, dead_letters, positions, marks)
 
 
 @pytest.fixture
