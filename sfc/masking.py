@@ -7,7 +7,7 @@ import re
 HIDDEN = "********"
 
 _SECRET = re.compile(r"password|secret|token|(^|[._-])key($|[._-])|\.pem$|jaas|oauthbearer\.config", re.IGNORECASE)
-_PLACE = re.compile(r"(location|file|url)$", re.IGNORECASE)
+_PLACE = re.compile(r"(location|file|url|dir)$", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?<=://)([^:@/\s]*):[^@/\s]*(?=@)")
 
 

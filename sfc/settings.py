@@ -27,8 +27,15 @@ BOOTSTRAP = "bootstrap.servers"
 SLOTS_MAX = 1000
 
 _NAMESPACE = r"^[a-z0-9][a-z0-9-]{0,62}(\.[a-z0-9][a-z0-9-]{0,62})*$"
+_BROKER = r"(?:[A-Za-z0-9_]+://)?(?:\[[0-9a-fA-F:.%]+\]|[^\s,:/\[\]]+):[0-9]{1,5}"
+_BOOTSTRAP = rf"^(?:{_BROKER}(?:,\s*{_BROKER})*)?$"
+_EXPECTED = {  # what to say in place of a pattern
+    "kafka": "host:port was expected, several with commas between them, such as localhost:9092",
+    "url": "an address with its scheme was expected, such as http://127.0.0.1:8321",
+    "namespace": "words of lower-case letters, digits and hyphens were expected, joined by dots",
+}
 _NOT_SETTINGS = ("SFC_DEBUG", "SFC_LEDGER", "SFC_PARENT_PIPE")  # read before there are settings; by the example workers; by who is a worker of a scheduler
-_OWN_PREFIXES = ("SFC_TEST_", "SFC_BENCH_")  # of the tests and benchmarks
+_OWN_PREFIXES = ("SFC_SECRET_", "SFC_TEST_", "SFC_BENCH_")  # of the secrets of HTTP tasks; of the tests and benchmarks
 
 
 class Settings(BaseSettings):
@@ -40,7 +47,7 @@ class Settings(BaseSettings):
     shards: int = Field(
         default=8, ge=1, le=1000, description="Partitions of the command topic; recorded at the first start, never changed."
     )
-    kafka: str = Field(default="", description="Bootstrap servers, host:port[,host:port]. Empty: the embedded log.")
+    kafka: str = Field(default="", pattern=_BOOTSTRAP, description="Bootstrap servers, host:port[,host:port]. Empty: the embedded log.")
     kafka_properties_file: Path | None = Field(default=None, description="A client.properties file with librdkafka properties.")
     replication: int = Field(default=-1, ge=-1, description="Replicas of the topics that SFC makes; -1: the broker's default.")
     create_topics: bool = Field(default=True, description="Whether SFC may make the topics that it misses.")
@@ -74,6 +81,9 @@ class Settings(BaseSettings):
     scheduler_stop_s: float = Field(
         default=12.0, ge=0.1, le=3600, description="Seconds in which a worker may finish what it does before it is killed."
     )
+    secrets_dir: Path | None = Field(default=None, description="Directory with a file for each secret of HTTP tasks.")
+    worker_jobs_max: int = Field(default=1000, ge=1, description="Jobs that a worker has at work at once.")
+    worker_connections_max: int = Field(default=500, ge=1, description="HTTP connections that a worker has open at once.")
 
     _kafka: dict[str, str] = PrivateAttr(default_factory=dict)
 
@@ -124,7 +134,8 @@ def load_settings(**overrides: Any) -> Settings:
         for error in e.errors(include_url=False):
             name = ".".join(str(part) for part in error["loc"])
             came = HIDDEN if is_secret(name) else repr(error.get("input"))
-            lines.append(f"{env_name(name)}: {error['msg']}; it is {came}")
+            expected = _EXPECTED.get(name, "") if error["type"] == "string_pattern_mismatch" else ""
+            lines.append(f"{env_name(name)}: {expected or error['msg']}; it is {came}")
         raise BadInput("a setting is wrong: " + "; ".join(lines), hint="`sfc settings` shows all of them") from None
 
 
@@ -141,7 +152,7 @@ def unknown_names(environ: Mapping[str, str]) -> list[str]:
         if not name.startswith(PREFIX) or name in known or name.startswith((KAFKA_PREFIX, *_OWN_PREFIXES)):
             continue
         near = difflib.get_close_matches(name, known, n=1)
-        sentences.append(f"{name} is no setting{f': did you mean {near[0]}?' if near else ''}")
+        sentences.append(f"{name} is no setting.{f' Did you mean {near[0]!r}?' if near else ''}")
     return sentences
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
+from sfc.engine.link import is_specific
 from sfc.errors import InvalidDocument, LogError, NoAnswer, Problem
 from sfc.log import get_logger
 from sfc.ports import TopicSpec
 from sfc.registry import Deployed
+from sfc.registry.blueprint_document import name_of_blueprint
 from sfc.runtime.topics import creating
 from sfc.runtime.trigger_start import place_trigger
 from sfc.wire.definitions import TriggerRecord
@@ -31,35 +33,59 @@ class Place(NamedTuple):
     topic: str
 
 
+class JobTopic(NamedTuple):
+    """A topic that jobs will go to, and the place in a document that asks for it. ``kind``: task, blueprint."""
+
+    source: str
+    pointer: str
+    kind: str
+    spec: TopicSpec
+
+
 def deploy(services: Services, documents: Documents) -> list[Deployed]:
     """Saves all documents or none. Raises InvalidDocument with all problems; NoAnswer when they are saved, but not published in time.
 
     1. On Kafka, a trigger's topic that is missing is refused before anything is saved; the embedded log makes it after the save.
     2. New triggers get their start offsets before their definitions are published, wherever that is possible, and always before the
        answer: what is published after the answer is never skipped. Triggers that a gateway left without any, when it died, get them too.
-    3. Tasks that SFC's own workers do get their job topics: jobs wait there for the first worker. Where SFC may make no topics, one
-       that is missing is refused before anything is saved.
+    3. Tasks that SFC's own workers do, and specific blueprints, get their job topics: jobs wait there for the first worker. Where SFC
+       may make no topics, one that is missing is refused before anything is saved.
     4. The answer waits until the definitions are published, and known to this gateway: a start that follows takes the new version.
     """
-    places = _triggers(documents)
     topics = services.log.topics()
-    missing = [place for place in places if place.topic not in topics]
-    if missing and not services.embedded:
-        raise InvalidDocument(_what(documents), [_missing_topic(services, place) for place in missing])
-    jobs = [(source, spec) for source, spec in _job_topics(services, documents) if spec.name not in topics]
+    missing = missing_topics(services, documents, topics)
+    jobs = [job for job in _job_topics(services, documents) if job.spec.name not in topics]
     if jobs and not services.create_topics:
-        raise InvalidDocument(_what(documents), [_missing_job_topic(source, spec) for source, spec in jobs])
+        raise InvalidDocument(_what(documents), [_missing_job_topic(job) for job in jobs])
     saved = services.registry.deploy(documents)
     if jobs:
-        services.log.create([spec for _, spec in jobs])
-    if missing:
-        services.log.create([TopicSpec(topic, services.shards) for topic in sorted({p.topic for p in missing})])
+        services.log.create([job.spec for job in jobs])
+    make_topics(services, missing)
     for one in saved:
         if one.kind == "blueprint":
-            for trigger in services.registry.blueprint(one.name).triggers:
-                _place(services, one.name, trigger)
+            place_triggers(services, one.name)
     publish(services, max((one.revision for one in saved), default=0))
     return saved
+
+
+def missing_topics(services: Services, documents: Documents, topics: Container[str]) -> list[str]:
+    """Of the documents' triggers. On Kafka, where nobody makes them, it raises InvalidDocument."""
+    missing = [place for place in _triggers(documents) if place.topic not in topics]
+    if missing and not services.embedded:
+        raise InvalidDocument(_what(documents), [_missing_topic(services, place) for place in missing])
+    return sorted({place.topic for place in missing})
+
+
+def make_topics(services: Services, names: Sequence[str]) -> None:
+    """As they are named, on the embedded log."""
+    if names:
+        services.log.create([TopicSpec(name, services.shards) for name in names])
+
+
+def place_triggers(services: Services, blueprint: str) -> None:
+    """Gives the active triggers that have no start offsets theirs."""
+    for trigger in services.registry.blueprint(blueprint).triggers:
+        _place(services, blueprint, trigger)
 
 
 def publish(services: Services, revision: int) -> None:
@@ -104,22 +130,24 @@ def _missing_topic(services: Services, place: Place) -> Problem:
     return Problem("topic-missing", place.pointer, f"{source}there is no topic {place.topic} on this Kafka.", f"Make it: {command}")
 
 
-def _job_topics(services: Services, documents: Documents) -> list[tuple[str, TopicSpec]]:
-    """The job topics of the tasks among the documents that name no service, with their documents' sources."""
+def _job_topics(services: Services, documents: Documents) -> list[JobTopic]:
+    """The job topics of the tasks among the documents that name no service, and of the specific blueprints."""
     partitions, config = job_topic(services.shards)
-    tasks = [
-        (source, str(d["Name"])) for source, d in documents if "States" not in d and "Name" in d and not {"Kafka", "Http", "Grpc"} & set(d)
-    ]
-    return [(source, TopicSpec(services.names.task(name), partitions, config)) for source, name in tasks]
+    found = []
+    for source, document in documents:
+        if "States" in document:
+            name = name_of_blueprint(document)
+            if name and is_specific(document):
+                topic = TopicSpec(services.names.specific_jobs(name), partitions, config)
+                found.append(JobTopic(source, "/Sfc/MessageType", "blueprint", topic))
+        elif "Name" in document and not {"Kafka", "Http", "Grpc"} & set(document):
+            found.append(JobTopic(source, "/Name", "task", TopicSpec(services.names.task(str(document["Name"])), partitions, config)))
+    return found
 
 
-def _missing_job_topic(source: str, spec: TopicSpec) -> Problem:
-    return Problem(
-        "topic-missing",
-        "/Name",
-        f"{source}: the task's job topic is not there, and SFC_CREATE_TOPICS is off.",
-        f"Make it: {creating(spec)}",
-    )
+def _missing_job_topic(job: JobTopic) -> Problem:
+    message = f"{job.source}: the {job.kind}'s job topic is not there, and SFC_CREATE_TOPICS is off."
+    return Problem("topic-missing", job.pointer, message, f"Make it: {creating(job.spec)}")
 
 
 def _place(services: Services, blueprint: str, trigger: TriggerRecord) -> None:

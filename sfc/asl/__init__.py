@@ -8,7 +8,7 @@ from sfc.asl.conditions import compile_condition
 from sfc.asl.failure import Failure
 from sfc.asl.jsonpath import MISSING, Path, PathError, ReferencePath, compile_path, compile_reference_path
 from sfc.asl.machine import Machine
-from sfc.asl.reader import compile_machine, retriers, validate
+from sfc.asl.reader import compile_machine, compile_template, retriers, validate
 from sfc.asl.retry import Catcher, Retrier
 from sfc.asl.states import ChoiceState, FailState, ParallelState, PassState, State, SucceedState, TaskState, WaitState
 from sfc.errors import InvalidDocument as InvalidBlueprint
@@ -35,6 +35,7 @@ __all__ = [
     "compile_machine",
     "compile_path",
     "compile_reference_path",
+    "compile_template",
     "retriers",
     "validate",
 ]

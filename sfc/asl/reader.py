@@ -10,7 +10,8 @@ from sfc.asl.machine import Machine
 from sfc.asl.policies import read_retry
 from sfc.asl.retry import Retrier
 from sfc.asl.state_reader import StateReader
-from sfc.asl.states import State
+from sfc.asl.states import State, Step
+from sfc.asl.template import read_template
 from sfc.errors import InvalidDocument, Problem
 
 _MACHINE = ("StartAt", "States", "Comment", "Version", "TimeoutSeconds", "QueryLanguage", "Sfc")
@@ -39,6 +40,18 @@ def retriers(documents: list[Any]) -> tuple[Retrier, ...]:
     if any(problem.severity == "error" for problem in checks.problems):
         raise InvalidDocument("Retry", checks.problems)
     return read
+
+
+def compile_template(document: Any) -> Step:
+    """A payload template by itself, as ``Parameters`` has it: (value, context) -> what it makes, or a Failure.
+
+    Raises InvalidDocument; pointers begin at the template.
+    """
+    checks = Checks()
+    step = read_template(checks, document, "")
+    if step is None or checks.problems:
+        raise InvalidDocument("The template", checks.problems)
+    return step
 
 
 def _read(definition: Any) -> tuple[Machine | None, list[Problem]]:

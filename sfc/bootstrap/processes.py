@@ -16,7 +16,7 @@ from sfc.bootstrap.roles import Shared, add_workers, bridge_role, engine_role, m
 from sfc.bootstrap.parent import end_with_parent
 from sfc.bootstrap.scheduling import scheduler_role
 from sfc.bootstrap.site import Site, open_site, require_kafka
-from sfc.errors import LogUnavailable
+from sfc.errors import LogUnavailable, RegistryUnavailable
 from sfc.log import get_logger
 from sfc.runtime.roles import Crew, stop_event
 from sfc.settings import Settings
@@ -74,7 +74,7 @@ def start_all(settings: Settings, *, memory: bool = False, modules: Sequence[str
     crew.add("tail", lambda: Shared(tail))
     crew.add("trigger", lambda: trigger_role(site, tail))
     crew.add("bridge", lambda: bridge_role(site, tail))
-    add_workers(site, crew, tail, modules, common=True)
+    add_workers(site, crew, tail, modules, common=True, blueprints=None)
     return Running(site, crew, server, server.url, [*closers, tail.close])
 
 
@@ -100,12 +100,17 @@ def run_dev(settings: Settings, memory: bool, modules: Sequence[str] = ()) -> No
 
 
 def _outliving_the_broker(settings: Settings, stop: threading.Event, start: Callable[[], Any]) -> Any:
-    """A server says that the broker is away, and keeps trying; what is wrong in another way ends it. None when told to stop meanwhile."""
+    """A server says that the broker or the database is away, and keeps trying; what is wrong in another way ends it. None when told to
+    stop meanwhile."""
     while True:
         try:
             return start()
         except LogUnavailable as e:
             _log.error(e.message, action="broker-away", bootstrap=settings.kafka, hint=e.hint)
+            if stop.wait(2.0):
+                return None
+        except RegistryUnavailable as e:
+            _log.error(e.message, action="database-away", hint=e.hint)
             if stop.wait(2.0):
                 return None
 
@@ -159,13 +164,15 @@ def run_scheduler(settings: Settings) -> None:
     _run_crew(settings, "scheduler", add)
 
 
-def run_worker(settings: Settings, modules: list[str], common: bool, tasks: Sequence[str] = ()) -> None:
+def run_worker(
+    settings: Settings, modules: list[str], common: bool, blueprints: Sequence[str] = (), tasks: Sequence[str] = ()
+) -> None:
     sys.path.insert(0, str(Path.cwd()))  # modules are named as `python -m` would find them
 
     def add(site: Site, crew: Crew) -> None:
         definitions = site.definitions()
         crew.add("definitions", lambda: Shared(definitions))
-        add_workers(site, crew, definitions, modules, common=common, tasks=tasks)
+        add_workers(site, crew, definitions, modules, common=common, blueprints=tuple(blueprints), tasks=tuple(tasks))
 
     _run_crew(settings, "worker", add)
 
@@ -186,7 +193,12 @@ def run_gateway(settings: Settings) -> None:
 
     def start() -> Running:
         site, crew = open_site(settings), Crew()
-        server, closers = start_gateway(site, crew, dev=False)
+        try:
+            server, closers = start_gateway(site, crew, dev=False)
+        except BaseException:
+            crew.stop()
+            site.log.close()
+            raise
         return Running(site, crew, server, server.url, closers)
 
     running = _outliving_the_broker(settings, stop, start)

@@ -127,28 +127,46 @@ class OutboxRole:
 
 
 def add_workers(
-    site: Site, crew: Crew, definitions: Definitions, modules: Sequence[str], *, common: bool, tasks: Sequence[str] = ()
+    site: Site,
+    crew: Crew,
+    definitions: Definitions,
+    modules: Sequence[str],
+    *,
+    common: bool,
+    blueprints: Sequence[str] | None = (),
+    tasks: Sequence[str] = (),
 ) -> None:
-    """``tasks``: those of the modules that are done here; () for all."""
+    """Workers of these modules, or of these ``tasks`` of them: of the tasks' own topics and, with ``common``, of HTTP jobs; with ``blueprints``, of these specific
+    ones; None: of all specific ones. A worker of specific blueprints takes jobs of tasks' topics only with ``common``."""
     from sfc_workers.tasks import chosen, load_modules
     from sfc_workers.worker import Worker
 
-    if modules:
-        handlers = chosen(load_modules(modules), tasks)
+    options: dict[str, Any] = {"instance": site.instance, "in_flight_max": site.settings.worker_jobs_max}
+    handlers = chosen(load_modules(modules), tasks)
+    if handlers and (common or not blueprints):
         ensure_job_topics(site, list(handlers))
-        crew.add("worker", lambda: Worker(site.log, site.names, handlers, definitions, instance=site.instance))
+        crew.add("worker", lambda: Worker(site.log, site.names, handlers, definitions, **options))
+    if not common and blueprints == ():
+        return
+    from sfc_workers.common import CommonWorker, SpecificWorker
+    from sfc_workers.secrets import Secrets
+
+    options |= {"secrets": Secrets(site.settings.secrets_dir), "connections_max": site.settings.worker_connections_max}
     if common:
-        from sfc_workers.http import CommonWorker
+        crew.add("common", lambda: CommonWorker(site.log, site.names, definitions, **options))
+    if blueprints is None or blueprints:
+        ensure_job_topics(site, [], list(blueprints or ()))
+        crew.add("specific", lambda: SpecificWorker(site.log, site.names, handlers, definitions, blueprints, **options))
 
-        crew.add("common", lambda: CommonWorker(site.log, site.names, definitions, instance=site.instance))
 
-
-def ensure_job_topics(site: Site, tasks: Sequence[str]) -> None:
-    """``sfc.task.<task>`` of these tasks, which their worker is about to subscribe to."""
+def ensure_job_topics(site: Site, tasks: Sequence[str], blueprints: Sequence[str] = ()) -> None:
+    """``sfc.task.<task>`` of these tasks, and ``sfc.jobs.<blueprint>`` of these, which their workers are about to subscribe to."""
     partitions, config = job_topic(site.shards)
-    missing = [t for t in tasks if site.names.task(t) not in site.log.topics()]
+    names = [*map(site.names.task, tasks), *map(site.names.specific_jobs, blueprints)]
+    known = site.log.topics() if names else {}
+    missing = [name for name in names if name not in known]
     if missing and site.settings.create_topics:
-        site.log.create([TopicSpec(site.names.task(t), partitions, config) for t in missing])
+        site.log.create([TopicSpec(name, partitions, config) for name in missing])
 
 
 def publisher(site: Site, topic: str) -> Callable[[list[bytes]], None]:

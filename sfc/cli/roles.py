@@ -89,21 +89,29 @@ def trigger(kafka: Kafka = None, port: Port = None) -> None:
 
 def worker(
     modules: Annotated[list[str] | None, typer.Argument(metavar="[MODULE]...", help="Python modules with @task functions.")] = None,
-    common: Annotated[bool, typer.Option("--common/--no-common", help="Whether to do HTTP and built-in jobs too.")] = True,
+    common: Annotated[
+        bool | None,
+        typer.Option("--common/--no-common", help="Whether to do jobs of common blueprints' HTTP tasks too; with --blueprint: no."),
+    ] = None,
+    blueprints: Annotated[
+        list[str] | None,
+        typer.Option("--blueprint", metavar="NAME", help="Do the jobs of this specific blueprint, HTTP tasks included; may be repeated."),
+    ] = None,
     tasks: Annotated[
         list[str] | None, typer.Option("--task", metavar="NAME", help="Do only this task of the modules; may be repeated.")
     ] = None,
     kafka: Kafka = None,
     port: Port = None,
 ) -> None:
-    """Run a worker: it does the jobs of the tasks in its modules, and the common ones."""
-    if not modules and not common:
+    """Run a worker: it does the jobs of the tasks in its modules, and the common ones; or those of specific blueprints."""
+    common = not blueprints if common is None else common
+    if not modules and not common and not blueprints:
         raise typer.BadParameter("name a MODULE: with --no-common and without one there is nothing to do")
     settings = context.settings(kafka=kafka, port=port)
     from sfc import bootstrap
 
     context.log_as(settings)
-    bootstrap.run_worker(settings, modules or [], common, tasks or [])
+    bootstrap.run_worker(settings, modules or [], common, blueprints or [], tasks or [])
 
 
 def scheduler(kafka: Kafka = None, port: Port = None) -> None:

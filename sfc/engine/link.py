@@ -26,14 +26,18 @@ def link(
     *,
     task_topic: Callable[[str], str],
     jobs_topic: str,
+    specific_topic: Callable[[str], str],
 ) -> Program:
     """The program of a blueprint version.
 
     ``document`` is the whole blueprint with its ``Sfc`` member; ``tasks`` holds task documents by ``NAME@VERSION``. ``task_topic`` names
-    the job topic of a task that names none, ``jobs_topic`` is that of the common workers. Raises InvalidDocument with every Resource
-    that leads nowhere and every retention that is no duration.
+    the job topic of a task that names none, ``jobs_topic`` is that of the common workers; of a specific blueprint both are the one that
+    ``specific_topic`` names. Raises InvalidDocument with every Resource that leads nowhere and every retention that is no duration.
     """
     sfc = document.get("Sfc") or {}
+    if is_specific(document):
+        jobs_topic = specific_topic(name)
+        task_topic = _always(jobs_topic)
     resources: Mapping[str, Any] = sfc.get("Resources") or {}
     problems: list[Problem] = []
     targets: dict[str, Target] = {}
@@ -63,6 +67,16 @@ def link(
         (*version_subjects(name, version), *((f"group:{group}",) if group else ())),
         {state: f"task:{pinned[1]}" for state, target in targets.items() if (pinned := _PINNED(target.resource))},
     )
+
+
+def is_specific(document: Mapping[str, Any]) -> bool:
+    """Whether a blueprint's jobs go to workers of its own. The document decides it, so that a version's jobs always go the same way."""
+    section = document.get("Sfc")
+    return isinstance(section, dict) and section.get("MessageType") == "specific"
+
+
+def _always(topic: str) -> Callable[[str], str]:
+    return lambda task: topic
 
 
 def target_of(

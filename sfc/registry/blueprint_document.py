@@ -88,11 +88,8 @@ def _section(checks: Checks, value: Any) -> None:
     for field in ("Name", "Group"):
         if field in section:
             checks.name(section[field], f"/Sfc/{field}")
-    message_type = section.get("MessageType")
-    if message_type == "specific":
-        checks.not_yet("/Sfc/MessageType", "MessageType specific", "Write common.")
-    elif "MessageType" in section:
-        checks.one_of(message_type, "/Sfc/MessageType", ["common", "specific"])
+    if "MessageType" in section:
+        checks.one_of(section["MessageType"], "/Sfc/MessageType", ["common", "specific"])
     if "Triggers" in section:
         seen: set[str] = set()
         for index, trigger in enumerate(checks.listing(section["Triggers"], "/Sfc/Triggers")):

@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 from sfc.asl import compile_machine
-from sfc.engine.link import link
+from sfc.engine.link import is_specific, link
 from sfc.engine.program import Program
 from sfc.errors import ShardStopped, TopicMissing
 from sfc.ports import Log, Partition, Reader
@@ -105,6 +105,10 @@ class Definitions:
     def task(self, name: str, version: int) -> TaskVersion | None:
         return self._tasks.get((name, version))
 
+    def specific(self) -> set[str]:
+        """Blueprints of which a version is specific, be it an older one: its flows may still have jobs on the way."""
+        return {version.name for version in list(self._versions.values()) if is_specific(version.document)}
+
     def tasks(self) -> list[TaskVersion]:
         """All versions of all tasks."""
         return list(self._tasks.values())
@@ -131,6 +135,7 @@ class Definitions:
             tasks=documents,
             task_topic=self.names.task,
             jobs_topic=self.names.jobs,
+            specific_topic=self.names.specific_jobs,
         )
 
     def _learn(self, value: bytes) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sfc.bootstrap import Shared, Site, bridge_role, engine_role, ensure_job_topics, open_index, open_site
 from sfc.bootstrap import monitor_role as make_monitor
+from sfc.engine.link import is_specific
 from sfc.ports import FlowDocument, FlowIndex, TopicSpec
 from sfc.registry import Registry
 from sfc.registry.outbox import Outbox
@@ -35,7 +36,8 @@ class Installation:
     def deploy(self, *documents: dict[str, Any], topics: Sequence[str] = ()) -> None:
         """With the topics that the documents speak of. Returns when everybody in this process but the engine knows."""
         self.site.log.create([TopicSpec(topic, 2) for topic in topics])
-        ensure_job_topics(self.site, [d["Name"] for d in documents if "Name" in d and "Kafka" not in d])
+        specific = [d["Sfc"]["Name"] for d in documents if is_specific(d)]
+        ensure_job_topics(self.site, [d["Name"] for d in documents if "Name" in d and "Kafka" not in d], specific)
         self.registry.deploy([(f"document-{number}", document) for number, document in enumerate(documents)])
         outbox = Outbox(self.registry, self.site.log, self.site.names, self.site.shards)
         try:

@@ -29,7 +29,8 @@ def program_of(states: dict[str, Any], start_at: str = "A", tasks: dict[str, dic
     document = {"StartAt": start_at, "States": states, **more}
     machine = compile_machine({k: v for k, v in document.items() if k != "Sfc"})
     known = TASKS if tasks is None else tasks
-    return link("orders", 1, "h", machine, document, known, task_topic=lambda task: f"t.{task}", jobs_topic="t.jobs")
+    topics = {"task_topic": lambda task: f"t.{task}", "specific_topic": lambda blueprint: f"t.jobs.{blueprint}"}
+    return link("orders", 1, "h", machine, document, known, jobs_topic="t.jobs", **topics)
 
 
 def task(name: str = "a", **fields: Any) -> dict[str, Any]:

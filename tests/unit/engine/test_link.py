@@ -44,6 +44,25 @@ def test_resources_that_need_no_task() -> None:
     assert target("https://x/y") == Target("https://x/y", "http", "t.jobs", http={"Url": "https://x/y"})
 
 
+@pytest.mark.parametrize(
+    ("resource", "document", "topic"),
+    [
+        ("task:split@3", {}, "t.jobs.orders"),
+        ("task:split@3", {"Http": {"Url": "http://x"}}, "t.jobs.orders"),
+        ("https://x/y", None, "t.jobs.orders"),
+        ("task:split@3", {"Kafka": {"Topic": "order_split"}}, "order_split"),
+        ("topic:audit", None, "audit"),
+    ],
+)
+def test_jobs_of_a_specific_blueprint_go_to_its_own_workers_but_for_those_of_services(
+    resource: str, document: dict[str, Any] | None, topic: str
+) -> None:
+    assert target(resource, document, {"MessageType": "specific"}).topic == topic
+    common = target(resource, document, {"MessageType": "common"})
+    assert common == target(resource, document)
+    assert common.topic != "t.jobs.orders"
+
+
 def test_foreign_resources_are_mapped() -> None:
     arn = "arn:aws:lambda:eu-west-1:1:function:split"
     assert target(arn, {}, {"Resources": {arn: "task:split@3"}}).resource == "task:split@3"

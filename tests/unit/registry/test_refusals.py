@@ -78,7 +78,6 @@ def test_a_whole_task_is_taken(registry: Registry) -> None:
         ({"Name": "-x"}, "/Sfc/Name", "bad-name"),
         ({"Name": "x" * 64}, "/Sfc/Name", "bad-name"),
         ({"Group": "A"}, "/Sfc/Group", "bad-name"),
-        ({"MessageType": "specific"}, "/Sfc/MessageType", "not-yet"),
         ({"MessageType": "comon"}, "/Sfc/MessageType", "wrong-value"),
         ({"Input": {}}, "/Sfc/Input", "not-yet"),
         ({"Scale": {}}, "/Sfc/Scale", "not-yet"),

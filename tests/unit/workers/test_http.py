@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from sfc_workers import http
-from sfc_workers.http import CommonWorker
+from sfc_workers.common import CommonWorker
 
 from sfc.adapters.embedded import EmbeddedLog
 from sfc.ports import Partition, TopicSpec
@@ -176,5 +176,6 @@ def test_after_the_deadline_nothing_is_answered(site: Site) -> None:
     assert site.late == 1
 
 
-def test_a_job_of_a_task_that_is_not_known_fails(site: Site) -> None:
+def test_a_job_of_a_task_that_is_not_known_fails(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "KNOWN_S", 0.05)
     assert site.do({}, ok, task="task:other@4")[1] == "States.Runtime"
