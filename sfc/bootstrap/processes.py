@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from sfc.bootstrap.gateway import start_gateway
-from sfc.bootstrap.roles import Shared, add_workers, bridge_role, engine_role, monitor_role, open_index, trigger_role
 from sfc.bootstrap.parent import end_with_parent
+from sfc.bootstrap.roles import Shared, add_workers, bridge_role, engine_role, monitor_role, open_index, trigger_role
 from sfc.bootstrap.scheduling import scheduler_role
 from sfc.bootstrap.site import Site, open_site, require_kafka
 from sfc.errors import LogUnavailable, RegistryUnavailable
