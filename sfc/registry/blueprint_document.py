@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sfc import asl
 from sfc.engine.link import duration_ms
 from sfc.errors import Problem
+from sfc.registry.scaling import check_scale
 from sfc.registry.shapes import NAME, Checks, did_you_mean, join, shown
 
 _FIELDS = ("Name", "Group", "MessageType", "Triggers", "Input", "Retention", "Resources", "Scale")
@@ -84,7 +85,11 @@ def _section(checks: Checks, value: Any) -> None:
         checks.add("missing-field", "/Sfc", "a blueprint needs a name to be deployed.", "Add Sfc: {Name: …}.")
         return
     section = checks.fields(value, "/Sfc", _FIELDS, ["Name"])
-    checks.absent(section, "/Sfc", {"Input": "A schema of the input", "Scale": "Scaling of workers"})
+    checks.absent(section, "/Sfc", {"Input": "A schema of the input"})
+    if "Scale" in section:
+        check_scale(checks, section["Scale"], "/Sfc/Scale", module_needed=False)
+        if section.get("MessageType") != "specific":
+            checks.add("one-of", "/Sfc/Scale", "only a specific blueprint has workers of its own.", "Write MessageType: specific.")
     for field in ("Name", "Group"):
         if field in section:
             checks.name(section[field], f"/Sfc/{field}")

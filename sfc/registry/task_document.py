@@ -7,6 +7,7 @@ from typing import Any
 
 from sfc import asl
 from sfc.errors import Problem
+from sfc.registry.scaling import check_scale
 from sfc.registry.shapes import Checks, join, shown
 
 _FIELDS = (
@@ -17,7 +18,6 @@ _NOT_YET = {
     "Grpc": "A gRPC task",
     "Concurrency": "A limit of jobs at work",
     "RateLimit": "A rate limit",
-    "Scale": "Scaling of workers",
     "Input": "A schema of the input",
     "Output": "A schema of the output",
 }
@@ -36,6 +36,10 @@ def check_task(document: dict[str, Any]) -> list[Problem]:
         checks.text(document["Comment"], "/Comment")
     if "Kafka" in document and "Http" in document:
         checks.add("one-of", "/Http", "a task has Kafka or Http, not both.", "Leave one of them out.")
+    if "Scale" in document and "Http" in document:
+        checks.add("one-of", "/Scale", "an HTTP task is done by the common workers: it has no workers of its own.", "Leave Scale out.")
+    elif "Scale" in document:
+        check_scale(checks, document["Scale"], "/Scale", module_needed=True)
     if "Kafka" in document:
         _kafka(checks, document["Kafka"])
     if "Http" in document:
