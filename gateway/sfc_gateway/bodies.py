@@ -67,6 +67,8 @@ async def read_options(request: Request, what: str, allowed: tuple[str, ...]) ->
             raise BadInput(f"{what} has a member {name!r} that is not known here; these are: {', '.join(allowed)}")
         if name != "input" and not isinstance(value, str):
             raise BadInput(f"{name} must be text, it is {value!r:.80}")
+        if name != "input" and "\x00" in value:
+            raise BadInput(f"{name} must be text without NUL characters, it is {value!r:.80}")
     return found
 
 

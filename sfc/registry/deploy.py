@@ -169,6 +169,17 @@ def save_blueprint(edit: Edit, given: Given, warnings: list[Problem], new_id: Ca
     return Deployed(given.source, "blueprint", name, number, hash_, True, revision, warnings=warnings)
 
 
+def as_deployed(session: Session, row: BlueprintRow, document: dict[str, Any]) -> tuple[dict[str, Any], int | None]:
+    """The document as ``save_blueprint`` would save it, and the version that has this content already."""
+    (given,), _ = check_all(session, [(row.name, document)])
+    current = session.get_one(BlueprintVersionRow, (row.name, row.current))
+    if current.source_hash == content_hash(given.text):
+        return document_of(current), row.current
+    pinned = pin(given.document, known_tasks(session, []))
+    wanted = (BlueprintVersionRow.name == row.name, BlueprintVersionRow.hash == content_hash(canonical(pinned)))
+    return pinned, session.exec(select(BlueprintVersionRow.version).where(*wanted)).first()
+
+
 def point_at(edit: Edit, row: BlueprintRow, version: int, document: dict[str, Any], revision: int, new_id: Callable[[], str]) -> None:
     """Makes a version the current one: its triggers and its group become the active ones. The caller publishes the head."""
     section = document["Sfc"]

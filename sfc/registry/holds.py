@@ -124,10 +124,10 @@ def holds_in(session: Session) -> list[HoldInfo]:
     return sorted(found, key=lambda hold: hold.subject)
 
 
-def subjects_of(name: str, versions: Iterable[int], group: str, tasks: Iterable[str]) -> list[str]:
-    """Whatever may hold flows of a blueprint."""
-    own = [f"blueprint:{name}", *(f"version:{name}@{n}" for n in versions), *(f"task:{task}" for task in tasks)]
-    return [*own, f"group:{group}"] if group else own
+def applying(holds: Iterable[HoldInfo], name: str, groups: Iterable[str], tasks: Iterable[str]) -> list[HoldInfo]:
+    """Those that hold flows of a blueprint: all of its flows, those of a version, or those that come to a task."""
+    subjects = {f"blueprint:{name}", *(f"group:{group}" for group in groups), *(f"task:{task}" for task in tasks)}
+    return [hold for hold in holds if hold.subject in subjects or hold.subject.startswith(f"version:{name}@")]
 
 
 def blueprint_row(session: Session, name: str) -> BlueprintRow:

@@ -12,10 +12,11 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, delete, func, select
 
-from sfc.errors import RegistryError, UnknownName
+from sfc.errors import BadInput, UnknownName
 from sfc.ports import Clock
 from sfc.registry import deploy, holds, rollback
-from sfc.registry.database import in_memory, migrate, open_engine
+from sfc.registry.database import failure, in_memory, migrate, open_engine
+from sfc.registry.locks import alone
 from sfc.registry.rollback import RolledBack
 from sfc.registry.session import Edit
 from sfc.registry.shapes import did_you_mean
@@ -109,6 +110,12 @@ class Registry:
         with self.edit() as edit:
             return set_status(edit, self._blueprint_row(edit.session, name), asked)
 
+    def as_deployed(self, name: str, document: dict[str, Any]) -> tuple[dict[str, Any], int | None]:
+        """What a deploy would make of a document: pinned, and the version with this content (None: it would be a new one). Saves nothing.
+        Raises InvalidDocument, UnknownName."""
+        with self.read() as session:
+            return deploy.as_deployed(session, self._blueprint_row(session, name), document)
+
     def settings(self, shards: int) -> ClusterSettings:
         """The cluster's settings, recorded with this number of shards when there are none yet. The recorded ones are never changed."""
         with self.edit() as edit:
@@ -126,6 +133,7 @@ class Registry:
         """Publishes everything again, as it is: for a log that is new, while the registry is not."""
         with self.edit() as edit:
             session, revision = edit.session, edit.next_revision()
+            edit.state.definitions_end = 0
             if edit.state.shards:
                 edit.publish(ClusterSettings(edit.state.shards), revision)
             for version in session.exec(select(TaskVersionRow).order_by(col(TaskVersionRow.name), col(TaskVersionRow.version))).all():
@@ -212,7 +220,7 @@ class Registry:
         """The log has acknowledged all rows up to ``last_id``; sfc.definitions then ended at or behind them, at ``definitions_end``."""
         with self.edit() as edit:
             edit.session.exec(delete(OutboxRow).where(col(OutboxRow.id) <= last_id))
-            edit.state.definitions_end = definitions_end
+            edit.state.definitions_end = max(edit.state.definitions_end, definitions_end)  # a gateway that stalled may come late
 
     def published(self, revision: int) -> bool:
         """Whether everything up to this revision is on the log."""
@@ -240,6 +248,12 @@ class Registry:
         with self._turn, self._failures(), Session(self._engine) as session:
             yield session
 
+    @contextmanager
+    def alone(self, name: str, wait_s: float) -> Iterator[bool]:
+        """One gateway at a time, as far as that is possible: see sfc.registry.locks. Whether the lock came within ``wait_s``."""
+        with self._failures(), alone(self._engine, name, wait_s) as mine:
+            yield mine
+
     # Inside
 
     @contextmanager
@@ -247,7 +261,9 @@ class Registry:
         try:
             yield
         except SQLAlchemyError as e:
-            raise RegistryError(f"the registry's database {self._engine.url.render_as_string()} failed: {e}") from e
+            raise failure(self._engine, e) from e
+        except UnicodeEncodeError as e:
+            raise BadInput(f"the registry can't keep this: half of a character ({e.object[e.start : e.end]!r})") from e
 
     def _blueprint_row(self, session: Session, name: str) -> BlueprintRow:
         return holds.blueprint_row(session, name)

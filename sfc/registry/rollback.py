@@ -24,11 +24,11 @@ class RolledBack(Struct, frozen=True):
     changed: bool
 
 
-def target(row: BlueprintRow, to: int | None) -> int:
+def target(name: str, current: int, to: int | None) -> int:
     """The version to go to: the one asked for, or the one before the current one. Raises NotPossible."""
-    if to is None and row.current == 1:
-        raise NotPossible(f"blueprint {row.name} is at its first version: there is none before", hint="name another with --to")
-    return row.current - 1 if to is None else to
+    if to is None and current == 1:
+        raise NotPossible(f"blueprint {name} is at its first version: there is none before", hint="name another with --to")
+    return current - 1 if to is None else to
 
 
 def roll_back(edit: Edit, row: BlueprintRow, to: int | None, new_id: Callable[[], str]) -> RolledBack:
@@ -36,7 +36,7 @@ def roll_back(edit: Edit, row: BlueprintRow, to: int | None, new_id: Callable[[]
     back begins anew. Status and holds stay. Raises UnknownName, NotPossible."""
     if row.status == RETIRED:
         raise NotPossible(f"blueprint {row.name} is retired", hint=f"`sfc blueprints enable {row.name}` first")
-    number, before = target(row, to), row.current
+    number, before = target(row.name, row.current, to), row.current
     version = edit.session.get(BlueprintVersionRow, (row.name, number))
     if version is None:
         raise UnknownName(f"blueprint {row.name} has no version {number}: its current one is {row.current}")

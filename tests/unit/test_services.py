@@ -65,6 +65,6 @@ def test_a_free_port_leaves_room_for_the_controller() -> None:
 def test_every_service_is_given_by_its_variable_else_asks_docker_first(service: Service) -> None:
     assert service.variable == f"SFC_TEST_{service.name.upper()}"
     assert _address(service, {service.variable: "there:1"}) == "there:1"
-    assert [way.name for way in service.ways][0] == "docker"
+    assert next(way.name for way in service.ways) == "docker"
     assert len(service.ways) == 2, "and where docker does not answer there is another way"
     assert service.variable in service.missing

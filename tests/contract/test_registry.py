@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from sfc.engine.commands import Hold
-from sfc.errors import InvalidDocument, RegistryError, UnknownName
+from sfc.errors import BadInput, InvalidDocument, UnknownName
 from sfc.registry import Registry
 from sfc.wire.commands import decode_command, encode_command
 from sfc.wire.definitions import BlueprintHead, BlueprintVersion, TaskHead, TaskVersion, decode_definition
+from tests.contract.registries import Database
 
 
 def published(registry: Registry) -> list[Any]:
@@ -103,15 +103,15 @@ def test_a_deploy_is_all_or_nothing_and_tells_every_problem_of_every_document(re
         registry.deploy([documents.task(Timeout=3), documents.blueprint(resource="task:spilt", Grup="x"), documents.task("fine")])
     found = {p.pointer: p for p in caught.value.problems}
     assert set(found) == {"split.yaml#/Timeout", "order.yaml#/Sfc/Grup", "order.yaml#/States/Split/Resource"}
-    assert found["order.yaml#/Sfc/Grup"].hint == "Did you mean Group?"
-    assert found["order.yaml#/States/Split/Resource"].hint == "Did you mean split?"
+    assert found["order.yaml#/Sfc/Grup"].hint == "Did you mean 'Group'?"
+    assert found["order.yaml#/States/Split/Resource"].hint == "Did you mean 'split'?"
     assert registry.tasks() == []
     assert registry.unpublished() == []
     assert registry.revision() == 0
 
 
 def test_a_single_documents_pointers_stand_alone(registry: Registry, documents: Any) -> None:
-    with pytest.raises(InvalidDocument, match=r"order\.yaml has 1 problem") as caught:
+    with pytest.raises(InvalidDocument, match=r"1 problem in .*order\.yaml") as caught:
         registry.deploy([documents.blueprint()])
     assert [p.pointer for p in caught.value.problems] == ["/States/Split/Resource"]
 
@@ -176,7 +176,7 @@ def test_unknown_names_are_told_with_the_nearest_one(registry: Registry, documen
     registry.deploy([documents.task(), documents.blueprint()])
     with pytest.raises(UnknownName, match="no blueprint ordr") as caught:
         registry.pause("ordr")
-    assert caught.value.hint == "Did you mean order?"
+    assert caught.value.hint == "Did you mean 'order'?"
     with pytest.raises(UnknownName, match="order has no version 7: its current one is 1"):
         registry.version("order", 7)
     with pytest.raises(UnknownName, match="no task nope"):
@@ -205,49 +205,47 @@ def test_the_revision_is_raised_above_what_the_log_has_seen(registry: Registry, 
     assert registry.deploy([documents.task()])[0].revision == 41
 
 
-def test_what_is_saved_survives_reopening(tmp_path: Path, clock: Any, documents: Any) -> None:
-    url = f"sqlite:///{tmp_path}/deep/registry.db"
-    first = Registry(url, clock)
+def test_what_is_saved_survives_reopening(database: Database, documents: Any) -> None:
+    first = database.open()
     first.deploy([documents.task(), documents.blueprint()])
     first.pause("order", "x")
     first.close()
-    second = Registry(url, clock)
+    second = database.open()
     assert second.blueprint("order").status == "paused"
     assert second.revision() == 3
-    second.close()
 
 
-def test_edits_of_many_threads_follow_one_another(tmp_path: Path, clock: Any, documents: Any) -> None:
-    url = f"sqlite:///{tmp_path}/registry.db"
-    registries = [Registry(url, clock) for _ in range(2)]
+def test_edits_of_many_threads_and_gateways_follow_one_another(database: Database, documents: Any) -> None:
+    registries = [database.open() for _ in range(2)]
 
     def edit(which: int) -> None:
         for n in range(10):
-            registries[which % 2].deploy([documents.task(f"task-{which}-{n}")])
+            registries[which % 2].deploy([documents.task(f"task-{which}-{n}"), documents.task("shared", Comment=f"{which}-{n}")])
 
-    threads = [threading.Thread(target=edit, args=(n,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    revisions = [t.revision for t in registries[0].tasks()]
-    assert sorted(revisions) == list(range(1, 41))
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(edit, range(4)))
+    revisions = [t.revision for t in registries[0].tasks() if t.name != "shared"]
     waiting = [r.revision for r in registries[0].unpublished()]
     assert waiting == sorted(waiting), "the outbox is in the order of the revisions"
-    for registry in registries:
-        registry.close()
+    assert set(waiting) == set(range(1, 81)), "revisions count without a gap"
+    assert set(revisions) < set(waiting)
+    assert [v.version for v in registries[1].task_versions("shared")] == list(range(1, 41)), "no version twice, none left out"
 
 
-def test_a_database_in_memory_is_shared_by_threads(registry: Registry, documents: Any) -> None:
-    threads = [threading.Thread(target=lambda n=n: registry.deploy([documents.task(f"task-{n}")])) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+def test_a_registry_is_shared_by_threads(registry: Registry, documents: Any) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda n: registry.deploy([documents.task(f"task-{n}")]), range(8)))
     assert len(registry.tasks()) == 8
 
 
-def test_a_broken_database_is_a_registry_error(tmp_path: Path, clock: Any) -> None:
-    (tmp_path / "registry.db").write_bytes(b"this is no database, and long enough to be told from an empty one" * 50)
-    with pytest.raises(RegistryError, match="can't be opened"):
-        Registry(f"sqlite:///{tmp_path}/registry.db", clock)
+@pytest.mark.parametrize("name", ["no\x00where", "\ud800"])
+def test_a_name_that_no_database_can_hold_is_bad_input_or_unknown(registry: Registry, name: str) -> None:
+    with pytest.raises(BadInput):
+        registry.blueprint(name)
+
+
+def test_a_reason_that_the_database_cannot_hold_changes_nothing(registry: Registry, documents: Any) -> None:
+    registry.deploy([documents.task(), documents.blueprint()])
+    with pytest.raises(BadInput):
+        registry.pause("order", "half of a character: \ud800")
+    assert registry.blueprint("order").status == "enabled"
