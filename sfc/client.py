@@ -111,8 +111,9 @@ class Client:
     def put_task(self, name: str, document: Mapping[str, Any]) -> Json:
         return self._object("PUT", f"/tasks/{_part(name)}", content=document, body=True)
 
-    def blueprints(self) -> list[Json]:
-        return self._list("blueprints", "/blueprints")
+    def blueprints(self, *, all: bool = False) -> list[Json]:
+        """``all``: retired ones too."""
+        return self._list("blueprints", "/blueprints", {"all": True} if all else None)
 
     def blueprint(self, name: str, version: int | None = None) -> Json:
         return self._object("GET", f"/blueprints/{_part(name)}", _given(version=version))
@@ -120,11 +121,89 @@ class Client:
     def blueprint_versions(self, name: str) -> list[Json]:
         return self._list("versions", f"/blueprints/{_part(name)}/versions")
 
-    def pause_blueprint(self, name: str, reason: str = "") -> Json:
-        return self._object("POST", f"/blueprints/{_part(name)}/pause", body=True, content=_given(reason=reason))
+    def pause_blueprint(self, name: str, reason: str = "", *, version: int | None = None, timers: str = "") -> Json:
+        """The whole blueprint, or one version. ``timers``: freeze (default) or run."""
+        return self._post(f"{_blueprint(name, version)}/pause", _given(reason=reason, timers=timers))
 
-    def resume_blueprint(self, name: str) -> Json:
-        return self._object("POST", f"/blueprints/{_part(name)}/resume")
+    def resume_blueprint(self, name: str, *, version: int | None = None) -> Json:
+        return self._object("POST", f"{_blueprint(name, version)}/resume")
+
+    def enable_blueprint(self, name: str) -> Json:
+        return self._object("POST", f"/blueprints/{_part(name)}/enable")
+
+    def disable_blueprint(self, name: str) -> Json:
+        """{name, status, revision, changed, running}: ``running`` flows finish."""
+        return self._object("POST", f"/blueprints/{_part(name)}/disable")
+
+    def retire_blueprint(self, name: str) -> Json:
+        """As disable_blueprint."""
+        return self._object("POST", f"/blueprints/{_part(name)}/retire")
+
+    def roll_back(self, name: str, to: int | None = None) -> Json:
+        """{name, version, before, revision, changed}. Default: to the version before the current one."""
+        return self._post(f"/blueprints/{_part(name)}/rollback", _given(to=to))
+
+    def diff(self, name: str, old: int | None = None, new: int | None = None) -> Json:
+        """{from, to, same, start, states, triggers, sfc, fields, text}. Default: the version before the current one, and that."""
+        return self._object("GET", f"/blueprints/{_part(name)}/diff", {**_given(to=new), **({} if old is None else {"from": old})})
+
+    def diff_with(self, name: str, document: Mapping[str, Any], old: int | None = None) -> Json:
+        """As ``diff``: of a version (default: the current one) and a document that is not deployed."""
+        query = {} if old is None else {"from": old}
+        return self._object("POST", f"/blueprints/{_part(name)}/diff", query, document, body=True)
+
+    def pause_task(self, name: str, reason: str = "", *, timers: str = "") -> Json:
+        return self._post(f"/tasks/{_part(name)}/pause", _given(reason=reason, timers=timers))
+
+    def resume_task(self, name: str) -> Json:
+        return self._object("POST", f"/tasks/{_part(name)}/resume")
+
+    def holds(self) -> list[Json]:
+        """[{subject, freeze, reason, by, since_ms, revision}]: all but those of single flows."""
+        return self._list("holds", "/holds")
+
+    # Groups
+
+    def groups(self) -> list[Json]:
+        return self._list("groups", "/groups")
+
+    def group(self, name: str) -> Json:
+        """{name, blueprints: {name: status}, tasks, hold, flows: {status: count}, paused}."""
+        return self._object("GET", f"/groups/{_part(name)}")
+
+    def pause_group(self, name: str, reason: str = "", *, timers: str = "") -> Json:
+        return self._post(f"/groups/{_part(name)}/pause", _given(reason=reason, timers=timers))
+
+    def resume_group(self, name: str) -> Json:
+        return self._object("POST", f"/groups/{_part(name)}/resume")
+
+    def stop_group(self, name: str, reason: str = "", error: str = "") -> Json:
+        """{group, asked}: how many flows have been asked to stop."""
+        return self._post(f"/groups/{_part(name)}/stop", _given(cause=reason, error=error))
+
+    # Drafts; ``kind`` is blueprint or task
+
+    def drafts(self) -> list[Json]:
+        return self._list("drafts", "/drafts")
+
+    def draft(self, kind: str, name: str) -> Json:
+        return self._object("GET", _draft(kind, name))
+
+    def put_draft(self, kind: str, name: str, document: Mapping[str, Any]) -> Json:
+        return self._object("PUT", _draft(kind, name), content=document, body=True)
+
+    def delete_draft(self, kind: str, name: str) -> None:
+        self._request("DELETE", _draft(kind, name))
+
+    def validate_draft(self, kind: str, name: str) -> Json:
+        """{valid, problems}."""
+        return self._object("POST", f"{_draft(kind, name)}/validate")
+
+    def deploy_draft(self, kind: str, name: str) -> Json:
+        """As one of ``deploy``."""
+        return self._object("POST", f"{_draft(kind, name)}/deploy")
+
+    # Tasks
 
     def tasks(self) -> list[Json]:
         return self._list("tasks", "/tasks")
@@ -199,6 +278,9 @@ class Client:
         data = msgspec.json.encode(content) if body else None
         return _object(self._request(method, path, query, data, headers, timeout_s))
 
+    def _post(self, path: str, content: Mapping[str, Any]) -> Json:
+        return self._object("POST", path, content=content, body=True)
+
     def _list(self, member: str, path: str, query: Mapping[str, Any] | None = None) -> list[Json]:
         return list(self._object("GET", path, query)[member])
 
@@ -254,6 +336,14 @@ def _given(**members: Any) -> Json:
 def _part(name: str) -> str:
     """A name as one part of a path."""
     return quote(name, safe=":")
+
+
+def _blueprint(name: str, version: int | None) -> str:
+    return f"/blueprints/{_part(name)}" + ("" if version is None else f"/versions/{version}")
+
+
+def _draft(kind: str, name: str) -> str:
+    return f"/drafts/{_part(kind)}/{_part(name)}"
 
 
 def _base64(data: bytes | None) -> str | None:
