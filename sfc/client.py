@@ -211,6 +211,22 @@ class Client:
     def task(self, name: str, version: int | None = None) -> Json:
         return self._object("GET", f"/tasks/{_part(name)}", _given(version=version))
 
+    # Workers
+
+    def workers(self) -> Json:
+        """{pools: [{pool, scale, override, lag, partitions, members: [{instance, host, partitions}]}], scheduler: {leader, waiting}}."""
+        return self._object("GET", "/workers")
+
+    def scale_workers(self, pool: str, min: int | None = None, max: int | None = None) -> Json:
+        """None: as in the document."""
+        return self._object("PUT", f"/workers/{_part(pool)}", content={"min": min, "max": max}, body=True)
+
+    def drain_workers(self, pool: str) -> Json:
+        return self._object("POST", f"/workers/{_part(pool)}/drain")
+
+    def undrain_workers(self, pool: str) -> Json:
+        return self._object("POST", f"/workers/{_part(pool)}/undrain")
+
     # Overview
 
     def stats(self, blueprint: str = "") -> Json:

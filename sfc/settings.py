@@ -34,7 +34,7 @@ _EXPECTED = {  # what to say in place of a pattern
     "url": "an address with its scheme was expected, such as http://127.0.0.1:8321",
     "namespace": "words of lower-case letters, digits and hyphens were expected, joined by dots",
 }
-_NOT_SETTINGS = ("SFC_DEBUG", "SFC_LEDGER", "SFC_PARENT_PIPE")  # read before there are settings; by the example workers; by a scheduler's workers
+_NOT_SETTINGS = ("SFC_DEBUG", "SFC_LEDGER", "SFC_PARENT_PIPE")  # before there are settings; by the example workers; by a scheduler's
 _OWN_PREFIXES = ("SFC_SECRET_", "SFC_TEST_", "SFC_BENCH_")  # of the secrets of HTTP tasks; of the tests and benchmarks
 
 

@@ -7,7 +7,7 @@ from importlib.resources import files
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from sfc_gateway import definitions, dev, drafts, flows, groups, holds, overview, problems, starts, versions
+from sfc_gateway import definitions, dev, drafts, flows, groups, holds, overview, problems, starts, versions, workers
 from sfc_gateway.services import Services
 
 _ABOUT = (
@@ -25,6 +25,7 @@ def create_app(services: Services) -> FastAPI:
     v1.include_router(definitions.router(services))
     v1.include_router(versions.router(services))
     v1.include_router(holds.router(services))
+    v1.include_router(workers.router(services))
     v1.include_router(groups.router(services))
     v1.include_router(drafts.router(services))
     v1.include_router(overview.router(services))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from sfc.cli import blueprints, dead_letters, documents, flows, overview, roles, starts, tasks, topics
+from sfc.cli import blueprints, dead_letters, documents, flows, overview, roles, starts, tasks, topics, workers
 from sfc.cli.context import Group
 from sfc.cli.exits import EPILOG
 
@@ -30,4 +30,5 @@ for command in COMMANDS:
 app.add_typer(flows.app, name="flows")
 app.add_typer(blueprints.app, name="blueprints")
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(workers.app, name="workers")
 app.add_typer(dead_letters.app, name="dead-letters")

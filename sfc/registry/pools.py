@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from sfc.errors import BadInput, NotPossible, UnknownName
-from sfc.registry.registry import Registry
+from sfc.registry.holds import Sessions
+from sfc.registry.session import Edit
 from sfc.registry.tables import BlueprintRow, BlueprintVersionRow, PoolRow, TaskRow, TaskVersionRow
 from sfc.registry.views import document_of
 from sfc.wire.definitions import PoolScale
@@ -17,61 +18,69 @@ from sfc.wire.scale import REPLICAS_MAX, Scale, scale_of
 
 
 class PoolEdited(Struct, frozen=True):
-    """The override after an edit. ``changed`` False: it was so already."""
+    """The override after an edit; None: as in the document. ``changed`` False: it was so already."""
 
     pool: str
     revision: int
     changed: bool
-    min: int | None = None
-    max: int | None = None
-    drained: bool = False
+    min: int | None
+    max: int | None
+    drained: bool
 
 
-def scale_pool(registry: Registry, pool: str, low: int | None, high: int | None) -> PoolEdited:
-    """Sets Min and Max over the document's; None leaves one as it was set before. Raises BadInput when they cross, UnknownName,
-    NotPossible for a pool without ``Scale``."""
-    for name, value in (("min", low), ("max", high)):
-        if value is not None and not 0 <= value <= REPLICAS_MAX:
-            raise BadInput(f"{name} must be a whole number from 0 to {REPLICAS_MAX}, it is {value}")
-    if high == 0:
-        raise BadInput("max must be 1 at least, it is 0", hint="drain the pool to have no workers at all")
-    return _edit(registry, pool, lambda row: (row.min if low is None else low, row.max if high is None else high, row.drained))
+class Pools:
+    """Overrides. A pool is ``task:NAME`` or ``blueprint:NAME``. Raises UnknownName for what is not there, NotPossible for a pool whose
+    document has no ``Scale``."""
+
+    def __init__(self, registry: Sessions) -> None:
+        self._registry = registry
+
+    def scale(self, pool: str, low: int | None, high: int | None) -> PoolEdited:
+        """Min and Max, in place of what was set before; None: as in the document. A drained pool stays so. Raises BadInput for numbers
+        out of range, and when Min would be over Max."""
+        for name, value, least in (("min", low, 0), ("max", high, 1)):
+            if value is not None and not least <= value <= REPLICAS_MAX:
+                hint = "drain the pool to have no workers at all" if (name, value) == ("max", 0) else ""
+                raise BadInput(f"{name} must be a whole number from {least} to {REPLICAS_MAX}, it is {value}", hint=hint)
+        with self._registry.edit() as edit:
+            _uncrossed(pool, _scale(edit.session, pool), low, high)
+            return _save(edit, pool, low, high, None)
+
+    def drain(self, pool: str, drained: bool) -> PoolEdited:
+        """``drained``: no workers at all, jobs wait; else back to what was wanted before."""
+        with self._registry.edit() as edit:
+            _scale(edit.session, pool)
+            return _save(edit, pool, None, None, drained)
 
 
-def reset_pool(registry: Registry, pool: str) -> PoolEdited:
-    """What the document says counts again. A drained pool stays so."""
-    return _edit(registry, pool, lambda row: (None, None, row.drained))
+def republish(edit: Edit, revision: int) -> None:
+    """Publishes every override again, at its own revision."""
+    for row in edit.session.exec(select(PoolRow).order_by(col(PoolRow.name))).all():
+        edit.publish(_definition(row), revision)
 
 
-def drain_pool(registry: Registry, pool: str, drained: bool) -> PoolEdited:
-    """``drained``: no workers at all, jobs wait; else back to what was wanted before."""
-    return _edit(registry, pool, lambda row: (row.min, row.max, drained))
-
-
-def pool_scale(row: PoolRow) -> PoolScale:
-    return PoolScale(row.name, row.revision, row.min, row.max, row.drained)
-
-
-def _edit(registry: Registry, pool: str, change: Any) -> PoolEdited:
-    with registry.edit() as edit:
-        scale = _scale(edit.session, pool)
-        row = edit.session.get(PoolRow, pool) or PoolRow(name=pool, revision=0)
-        low, high, drained = change(row)
-        if (low, high, drained) == (row.min, row.max, row.drained):
-            return PoolEdited(pool, row.revision, False, low, high, drained)
-        _uncrossed(pool, scale, low, high)
-        row.min, row.max, row.drained, row.revision = low, high, drained, edit.next_revision()
+def _save(edit: Edit, pool: str, low: int | None, high: int | None, drained: bool | None) -> PoolEdited:
+    """``drained`` None: the numbers are set; else: that alone."""
+    row = edit.session.get(PoolRow, pool) or PoolRow(name=pool, revision=0)
+    to = (low, high, row.drained) if drained is None else (row.min, row.max, drained)
+    changed = to != (row.min, row.max, row.drained)
+    if changed:
+        row.min, row.max, row.drained = to
+        row.revision = edit.next_revision()
         edit.session.add(row)
-        edit.publish(pool_scale(row), row.revision)
-        return PoolEdited(pool, row.revision, True, low, high, drained)
+        edit.publish(_definition(row), row.revision)
+    return PoolEdited(pool, row.revision, changed, *to)
+
+
+def _definition(row: PoolRow) -> PoolScale:
+    return PoolScale(row.name, row.revision, row.min, row.max, row.drained)
 
 
 def _uncrossed(pool: str, scale: Scale, low: int | None, high: int | None) -> None:
     least, most = scale.min if low is None else low, scale.max if high is None else high
     if least > most:
-        said = "the document's" if low is None else "the"
-        other = "the document's" if high is None else "the"
-        raise BadInput(f"{pool}: {said} minimum {least} is over {other} maximum {most}", hint="give both --min and --max")
+        whose = "the document's " if low is None else "", "the document's " if high is None else ""
+        raise BadInput(f"{pool}: {whose[0]}min {least} is over {whose[1]}max {most}", hint="give both min and max")
 
 
 def _scale(session: Session, pool: str) -> Scale:

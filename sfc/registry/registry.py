@@ -14,7 +14,7 @@ from sqlmodel import Session, col, delete, func, select
 
 from sfc.errors import BadInput, UnknownName
 from sfc.ports import Clock
-from sfc.registry import deploy, holds, rollback
+from sfc.registry import deploy, holds, pools, rollback
 from sfc.registry.database import failure, in_memory, migrate, open_engine
 from sfc.registry.locks import alone
 from sfc.registry.rollback import RolledBack
@@ -148,6 +148,7 @@ class Registry:
                 if row.hold_revision:
                     edit.publish_hold(blueprint_hold(row, row.hold_by))
             holds.republish(edit, revision)
+            pools.republish(edit, revision)
 
     # Reads
 
