@@ -10,12 +10,12 @@ from sfc.asl import compile_machine
 from sfc.engine.commands import Complete, Dispatched, Fail, Fire, FlowCommand, Start, Wake
 from sfc.engine.decide import decide
 from sfc.engine.effects import DispatchJob, Reply
-from sfc.engine.events import AnyEvent, name_of
+from sfc.engine.events import AnyEvent, StateEntered, TaskScheduled, name_of
 from sfc.engine.evolve import evolve
 from sfc.engine.flow import Branch, Flow, next_due_ms
 from sfc.engine.link import link
 from sfc.engine.program import Program
-from sfc.engine.shard import HoldRecord, ShardState
+from sfc.engine.shard import HoldRecord, ShardState, Waking, held_by, subjects_of
 from sfc.engine.turn import Decision
 
 T0 = 1_700_000_000_000
@@ -63,6 +63,10 @@ class Bench:
         assert encode(decision.flow) == encode(second.flow)
         assert [event.seq for event in decision.events] == list(range(seq + 1, seq + 1 + len(decision.events)))
         for event in msgspec.json.decode(encode(decision.events), type=list[AnyEvent]):
+            if isinstance(event, StateEntered | TaskScheduled):
+                assert self.folded is not None
+                assert not self.folded.paused
+                assert held_by(self.shard, self.folded, self.program) is None, "a flow that stands enters nothing"
             self.folded = evolve(self.folded, event)
         assert encode(self.folded) == encode(decision.flow)
         assert not decision.events or decision.flow is None or decision.events[-1].seq == decision.flow.seq
@@ -93,12 +97,28 @@ class Bench:
         self.at(after_ms)
         return self.do(Fire(T0 + after_ms))
 
-    def hold(self, *, freeze: bool = True) -> None:
-        self.shard.holds["blueprint:orders"] = HoldRecord(1, True, self.shard.clock_ms, freeze)
+    def hold(self, subject: str = "blueprint:orders", *, freeze: bool = True) -> None:
+        self.shard.holds[subject] = HoldRecord(1, True, self.shard.clock_ms, freeze)
 
-    def lift(self) -> Decision:
-        hold = self.shard.holds.pop("blueprint:orders")
-        return self.do(Wake(hold.since_ms, hold.freeze))
+    def lift(self, subject: str = "blueprint:orders") -> Decision:
+        """Lifts a hold and wakes its flows at once."""
+        self.unhold(subject)
+        return self.wake(len(self.shard.waking) - 1)
+
+    def unhold(self, subject: str = "blueprint:orders") -> None:
+        """Lifts a hold; its flows are yet to be woken."""
+        hold = self.shard.holds[subject]
+        self.shard.holds[subject] = HoldRecord(2, False)
+        self.shard.waking.append(Waking(subject, hold.since_ms, hold.freeze))
+
+    def wake(self, number: int = 0) -> Decision:
+        """The cursor of a lifted hold comes to the flow, which is the shard's last."""
+        waking = self.shard.waking[number]
+        waking.cursor = self.flow_id
+        applied = self.flow is not None and waking.subject in subjects_of(self.flow, self.program)
+        decision = self.do(Wake(waking.since_ms, waking.freeze)) if applied else Decision(self.flow, [], [])
+        del self.shard.waking[number]
+        return decision
 
     @property
     def living(self) -> Flow:

@@ -1,4 +1,5 @@
-"""Whatever order commands come in: the events fold to the state, numbers are dense, deciding twice gives the same (Bench checks each)."""
+"""Whatever order commands come in: the events fold to the state, numbers are dense, deciding twice gives the same, and a flow that
+stands enters nothing (Bench checks each). Time stands still as long as the flow did, and once nothing holds it, it comes to an end."""
 
 from __future__ import annotations
 
@@ -8,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfc.engine.commands import DispatchFailed, Heartbeat, Pause, Redrive, Resume, Stop
+from sfc.engine.events import AnyEvent, ExecutionResumed
 from sfc.engine.flow import next_due_ms
+from sfc.engine.shard import held_by
 from tests.unit.engine.bench import T0, Bench, program_of, task
 
 RETRY = [{"ErrorEquals": ["Once"], "IntervalSeconds": 1, "MaxAttempts": 1, "JitterStrategy": "FULL"}]
@@ -33,10 +36,11 @@ STATES: dict[str, Any] = {
     },
     "Z": {"Type": "Task", "Resource": "topic:audit", "End": True},
 }
-PROGRAM = program_of(STATES, TimeoutSeconds=120)
+PROGRAM = program_of(STATES, TimeoutSeconds=120, Sfc={"Group": "retail"})
+SUBJECTS = ["blueprint:orders", "version:orders@1", "group:retail", "task:a", "task:b", "task:c"]
 
-KINDS = ["complete", "fail", "dispatched", "refused", "beat", "tick", "pause", "resume", "hold", "lift", "stop", "redrive"]
-KINDS += ["complete", "complete", "tick"]  # oftener, so that flows come far
+KINDS = ["complete", "fail", "dispatched", "refused", "beat", "tick", "pause", "resume", "hold", "lift", "wake", "stop", "redrive"]
+KINDS += ["complete", "complete", "tick", "hold"]  # oftener, so that flows come far
 step = st.tuples(st.sampled_from(KINDS), st.integers(0, 5))
 
 
@@ -53,29 +57,85 @@ def take(bench: Bench, what: str, n: int) -> None:
         "resume": lambda: bench.do(Resume()),
         "stop": lambda: bench.do(Stop()),
         "redrive": lambda: bench.do(Redrive(f"r{n}", {"n": n}, edited=n > 2)),
-        "hold": lambda: bench.hold(freeze=n > 1),
-        "lift": lambda: bench.lift() if bench.shard.holds else None,
+        "hold": lambda: bench.hold(SUBJECTS[n]) if not is_held(bench, SUBJECTS[n]) else None,
+        "lift": lambda: bench.unhold(held[n % len(held)]) if (held := [s for s in SUBJECTS if is_held(bench, s)]) else None,
+        "wake": lambda: bench.wake() if bench.shard.waking else None,
     }
     answers[what]()
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+def is_held(bench: Bench, subject: str) -> bool:
+    hold = bench.shard.holds.get(subject)
+    return hold is not None and hold.held
+
+
+def stands(bench: Bench) -> bool:
+    flow = bench.flow
+    return flow is not None and flow.running and (flow.paused or held_by(bench.shard, flow, bench.program) is not None)
+
+
+class Standing:
+    """Since when the flow stands, told by looking at it after each command; every hold freezes."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.since_ms = 0
+
+    def look(self, said: list[AnyEvent]) -> None:
+        freed = [event for event in said if isinstance(event, ExecutionResumed) and event.free]
+        for event in freed:
+            assert self.since_ms, "only what stands is resumed"
+            assert event.shift_ms == event.at_ms - self.since_ms, "timers move by the time that the flow stood"
+        if not stands(self.bench):
+            self.since_ms = 0
+        elif freed or not self.since_ms:
+            self.since_ms = self.bench.shard.clock_ms
+
+
+def finish(bench: Bench) -> None:
+    """Lifts everything, then answers what is asked and lets time pass, until nothing is left to be done."""
+    for subject in SUBJECTS:
+        if is_held(bench, subject):
+            bench.unhold(subject)
+    while bench.shard.waking:
+        bench.wake()
+    bench.do(Resume())
+    for _ in range(100):
+        flow = bench.flow
+        if flow is None or not flow.running:
+            return
+        tokens = [b.token for b in flow.branches.values() if b.phase == "job"]
+        if tokens:
+            job = next(i for i, j in enumerate(bench.jobs) if j.token == tokens[0])
+            bench.dispatched(job) if bench.jobs[job].target.kind == "topic" else bench.complete({"n": 1}, job=job)
+        else:
+            assert next_due_ms(flow) > 0, "what waits for nobody waits for its time"
+            bench.fire(max(next_due_ms(flow), bench.shard.clock_ms) - T0)
+    raise AssertionError("the flow does not end")
+
+
+@settings(max_examples=250, deadline=None, derandomize=True)
 @given(st.lists(step, max_size=40))
 def test_any_order_of_commands_leaves_a_state_that_its_events_fold_to(steps: list[tuple[str, int]]) -> None:
     bench = Bench(PROGRAM)
+    standing = Standing(bench)
     bench.start({"n": 0}, keep_id=True)
     for what, n in steps:
         bench.at(bench.shard.clock_ms - T0 + 1500 * n)
         if bench.flow is None:
             break
+        told = len(bench.history)
         take(bench, what, n)
+        standing.look(bench.history[told:])
         flow = bench.flow
         if flow is None:
             break
         assert not (flow.cause or "").startswith("the engine could not decide")
         open_tokens = [b.token for b in flow.branches.values() if b.token]
         assert len(open_tokens) == len(set(open_tokens))
-        if flow.running and not flow.held_since_ms and not flow.inbox and not bench.shard.holds:
+        if flow.running and not stands(bench):
+            assert (flow.held_since_ms, flow.stood_ms, flow.inbox) == (0, 0, [])
             assert next_due_ms(flow) > 0, "a running flow always has something that will move it"
         if not flow.running:
             assert open_tokens == []
+    finish(bench)
