@@ -21,6 +21,7 @@ def start_gateway(site: Site, crew: Crew, *, dev: bool, index: Any = None) -> tu
     from sfc_gateway.services import Services
 
     from sfc.registry import Registry
+    from sfc.registry.control import RegistryControl
     from sfc.registry.outbox import Outbox
     from sfc.runtime.answers import Answers
     from sfc.runtime.starts import Appender
@@ -33,6 +34,7 @@ def start_gateway(site: Site, crew: Crew, *, dev: bool, index: Any = None) -> tu
     kicked = threading.Event()
     kicked.set()
     crew.add("outbox", lambda: OutboxRole(Outbox(registry, site.log, site.names, site.shards), kicked))
+    crew.add("control", lambda: RegistryControl(site.log, site.names, registry, kicked.set))
     crew.add("definitions", lambda: Shared(definitions))
     answers = Answers(site.log, site.names, site.instance)
     crew.add("answers", lambda: Shared(answers))

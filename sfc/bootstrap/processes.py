@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from sfc.bootstrap.gateway import start_gateway
 from sfc.bootstrap.parent import end_with_parent
-from sfc.bootstrap.roles import Shared, add_workers, bridge_role, engine_role, monitor_role, open_index, trigger_role
+from sfc.bootstrap.roles import Shared, add_workers, bridge_role, control_role, engine_role, monitor_role, open_index, trigger_role
 from sfc.bootstrap.scheduling import scheduler_role
 from sfc.bootstrap.site import Site, open_site, require_kafka
 from sfc.errors import LogUnavailable, RegistryUnavailable
@@ -74,6 +74,7 @@ def start_all(settings: Settings, *, memory: bool = False, modules: Sequence[str
     crew.add("tail", lambda: Shared(tail))
     crew.add("trigger", lambda: trigger_role(site, tail))
     crew.add("bridge", lambda: bridge_role(site, tail))
+    crew.add("flow-control", lambda: control_role(site, tail))
     add_workers(site, crew, tail, modules, common=True, blueprints=None)
     return Running(site, crew, server, server.url, [*closers, tail.close])
 
@@ -151,6 +152,7 @@ def run_trigger(settings: Settings) -> None:
         crew.add("definitions", lambda: Shared(definitions))
         crew.add("trigger", lambda: trigger_role(site, definitions))
         crew.add("bridge", lambda: bridge_role(site, definitions))
+        crew.add("flow-control", lambda: control_role(site, definitions))
 
     _run_crew(settings, "trigger", add)
 

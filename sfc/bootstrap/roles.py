@@ -92,6 +92,12 @@ def bridge_role(site: Site, definitions: Definitions) -> Role:
     return BridgeRole(site.log, site.names, site.shards, definitions)
 
 
+def control_role(site: Site, definitions: Definitions) -> Role:
+    from sfc.runtime.control import ControlRole
+
+    return ControlRole(site.log, site.names, site.shards, definitions)
+
+
 def open_index(site: Site) -> Any:
     """The flow index: an SQLite file under the data directory, beside a log in memory one in memory."""
     from sfc.adapters.sql.flow_index import SqliteFlowIndex
@@ -136,8 +142,8 @@ def add_workers(
     blueprints: Sequence[str] | None = (),
     tasks: Sequence[str] = (),
 ) -> None:
-    """Workers of these modules, or of these ``tasks`` of them: of the tasks' own topics and, with ``common``, of HTTP jobs; with ``blueprints``, of these specific
-    ones; None: of all specific ones. A worker of specific blueprints takes jobs of tasks' topics only with ``common``."""
+    """Workers of these modules, or of these ``tasks`` of them: of the tasks' own topics and, with ``common``, of HTTP jobs; with
+    ``blueprints``, of these specific ones; None: of all specific ones. A worker of specific blueprints takes jobs of tasks' topics only with ``common``."""
     from sfc_workers.tasks import chosen, load_modules
     from sfc_workers.worker import Worker
 

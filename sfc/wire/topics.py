@@ -45,6 +45,10 @@ class Names(NamedTuple):
         return f"{self.namespace}.control"
 
     @property
+    def registry_control_group(self) -> str:
+        return f"{self.namespace}.control.registry"
+
+    @property
     def replies(self) -> str:
         return f"{self.namespace}.replies"
 
@@ -104,6 +108,7 @@ def core_topics(names: Names, shards: int) -> dict[str, tuple[int, dict[str, str
         names.history: (shards, {**_deleted_after(30 * DAY_MS), **safe}),
         names.definitions: (1, {**compacted, **safe}),
         names.jobs: (shards, _deleted_after(8 * DAY_MS)),
+        names.control: (shards, {**_deleted_after(7 * DAY_MS), **safe}),
         names.replies: (1, _deleted_after(HOUR_MS)),
         names.dead_letters: (1, _deleted_after(30 * DAY_MS)),
     }
