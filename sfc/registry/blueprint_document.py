@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sfc import asl
 from sfc.engine.link import duration_ms
 from sfc.errors import Problem
+from sfc.registry.http_document import check_url
 from sfc.registry.scaling import check_scale
 from sfc.registry.shapes import NAME, Checks, did_you_mean, join, shown
 
@@ -163,7 +164,7 @@ def _route(checks: Checks, resource: str, pointer: str, tasks: Mapping[str, Know
     elif scheme == "topic":
         checks.topic(rest, pointer)
     elif scheme in ("http", "https"):
-        checks.http_url(resource, pointer)
+        check_url(checks, resource, pointer)
     else:
         hint = f"Write {_ROUTES}" + ("." if mapping else f', or map it: Sfc: {{Resources: {{"{resource}": "task:…"}}}}.')
         checks.add("unknown-resource", pointer, f"nothing is known that runs {shown(resource)}.", hint)

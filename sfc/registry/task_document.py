@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from sfc import asl
 from sfc.errors import Problem
+from sfc.registry.http_document import check_http
 from sfc.registry.scaling import check_scale
 from sfc.registry.shapes import Checks, join, shown
 
@@ -21,8 +21,6 @@ _NOT_YET = {
     "Input": "A schema of the input",
     "Output": "A schema of the output",
 }
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-_STATUS = re.compile(r"[1-5](?:xx|[0-9][0-9])").fullmatch
 
 
 def check_task(document: dict[str, Any]) -> list[Problem]:
@@ -43,7 +41,7 @@ def check_task(document: dict[str, Any]) -> list[Problem]:
     if "Kafka" in document:
         _kafka(checks, document["Kafka"])
     if "Http" in document:
-        _http(checks, document["Http"])
+        check_http(checks, document["Http"], "/Http")
     _times(checks, document)
     if "Delivery" in document:
         checks.one_of(document["Delivery"], "/Delivery", ["exactly-once", "at-least-once"])
@@ -80,29 +78,6 @@ def _correlate(checks: Checks, value: Any, at: str) -> None:
         checks.text(value["Header"], join(at, "Header"))
     else:
         checks.add("wrong-value", at, f"expected {{Header: NAME}} or Key, came {shown(value)}.", "Write {Header: sfc-job}.")
-
-
-def _http(checks: Checks, value: Any) -> None:
-    at = "/Http"
-    http = checks.fields(value, at, ["Url", "Method", "Headers", "Success", "RetryOn"], ["Url"])
-    if "Url" in http:
-        checks.http_url(http["Url"], join(at, "Url"))
-    if "Method" in http:
-        checks.one_of(http["Method"], join(at, "Method"), _METHODS)
-    headers = http.get("Headers", {})
-    if not isinstance(headers, dict):
-        checks.add("wrong-type", join(at, "Headers"), f"expected an object of names and texts, came {shown(headers)}.")
-        headers = {}
-    for name, text in headers.items():
-        if not isinstance(text, str):
-            checks.add("wrong-type", join(join(at, "Headers"), name), f"expected text, came {shown(text)}.", "Put it in quotes.")
-    for field in ("Success", "RetryOn"):
-        if field in http:
-            for index, status in enumerate(checks.listing(http[field], join(at, field))):
-                if isinstance(status, bool) or not isinstance(status, (int, str)) or not _STATUS(str(status)):
-                    checks.add(
-                        "wrong-value", join(join(at, field), index), f"expected a status (404) or a class (4xx), came {shown(status)}."
-                    )
 
 
 def _times(checks: Checks, document: dict[str, Any]) -> None:
