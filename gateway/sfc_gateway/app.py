@@ -29,8 +29,7 @@ def create_app(services: Services) -> FastAPI:
     v1.include_router(groups.router(services))
     v1.include_router(drafts.router(services))
     v1.include_router(overview.router(services))
-    if services.dev:
-        v1.include_router(dev.router(services))
+    v1.include_router(dev.router(services) if services.dev else dev.absent())
     app.include_router(v1)
     app.include_router(overview.probes(services))
     page = files("sfc_gateway").joinpath("docs.html").read_text(encoding="utf-8")

@@ -56,7 +56,7 @@ def deploy(services: Services, documents: Documents) -> list[Deployed]:
     missing = missing_topics(services, documents, topics)
     jobs = [job for job in _job_topics(services, documents) if job.spec.name not in topics]
     if jobs and not services.create_topics:
-        raise InvalidDocument(_what(documents), [_missing_job_topic(job) for job in jobs])
+        raise _refused(documents, [(job.source, _missing_job_topic(services, job)) for job in jobs])
     saved = services.registry.deploy(documents)
     if jobs:
         services.log.create([job.spec for job in jobs])
@@ -72,7 +72,7 @@ def missing_topics(services: Services, documents: Documents, topics: Container[s
     """Of the documents' triggers. On Kafka, where nobody makes them, it raises InvalidDocument."""
     missing = [place for place in _triggers(documents) if place.topic not in topics]
     if missing and not services.embedded:
-        raise InvalidDocument(_what(documents), [_missing_topic(services, place) for place in missing])
+        raise _refused(documents, [(place.source, _missing_topic(services, place)) for place in missing])
     return sorted({place.topic for place in missing})
 
 
@@ -106,8 +106,11 @@ def _not_later(until: float, services: Services, what: str) -> None:
         )
 
 
-def _what(documents: Documents) -> str:
-    return documents[0][0] if len(documents) == 1 else f"one of {len(documents)} documents"
+def _refused(documents: Documents, problems: list[tuple[str, Problem]]) -> InvalidDocument:
+    """As the registry refuses: with several documents a pointer is preceded by its source and ``#``."""
+    if len(documents) == 1:
+        return InvalidDocument(documents[0][0], [problem for _, problem in problems])
+    return InvalidDocument(f"{len(documents)} documents", [p._replace(pointer=f"{source}#{p.pointer}") for source, p in problems])
 
 
 def _triggers(documents: Documents) -> list[Place]:
@@ -125,9 +128,9 @@ def _triggers(documents: Documents) -> list[Place]:
 
 
 def _missing_topic(services: Services, place: Place) -> Problem:
-    command = f"kafka-topics.sh --create --topic {place.topic} --partitions {services.shards}"
-    source = f"{place.source}: " if place.source else ""
-    return Problem("topic-missing", place.pointer, f"{source}there is no topic {place.topic} on this Kafka.", f"Make it: {command}")
+    where = f" at {services.bootstrap}" if services.bootstrap else ""
+    command = creating(TopicSpec(place.topic, services.shards), services.bootstrap)
+    return Problem("topic-missing", place.pointer, f"there is no topic {place.topic} on Kafka{where}.", f"Make it: {command}")
 
 
 def _job_topics(services: Services, documents: Documents) -> list[JobTopic]:
@@ -145,9 +148,9 @@ def _job_topics(services: Services, documents: Documents) -> list[JobTopic]:
     return found
 
 
-def _missing_job_topic(job: JobTopic) -> Problem:
-    message = f"{job.source}: the {job.kind}'s job topic is not there, and SFC_CREATE_TOPICS is off."
-    return Problem("topic-missing", job.pointer, message, f"Make it: {creating(job.spec)}")
+def _missing_job_topic(services: Services, job: JobTopic) -> Problem:
+    message = f"the {job.kind}'s job topic is not there, and SFC_CREATE_TOPICS is off."
+    return Problem("topic-missing", job.pointer, message, f"Make it: {creating(job.spec, services.bootstrap)}")
 
 
 def _place(services: Services, blueprint: str, trigger: TriggerRecord) -> None:

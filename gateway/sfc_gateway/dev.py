@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import difflib
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal, NamedTuple
@@ -15,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from sfc.errors import BadInput, LogError, UnknownName
 from sfc.ports import Headers, Partition, Reader, Record, TopicSpec
 from sfc.runtime.starts import did_you_mean
+from sfc.runtime.topics import creating
 from sfc_gateway.bodies import decode_json, json_response, read_body
 from sfc_gateway.services import Services
 
@@ -39,11 +41,12 @@ def router(services: Services) -> APIRouter:
     @routes.post("/{topic}", summary="Publish a batch of records")
     async def publish(topic: str, request: Request) -> Response:
         """Body: JSON lines {"key", "value"} with text, or {"key_base64", "value_base64"}; optionally "headers", an object of texts.
-        The embedded log makes a topic that is missing."""
+        The embedded log makes a topic that is missing (``made``). ``triggers``: the blueprints that it starts; where it starts none,
+        ``near`` is the topic of a trigger with a similar name."""
         body = await read_body(request, PUBLISH_BYTES_MAX, "a batch of records")
         lines = [_line(number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip()]
-        await run_in_threadpool(_publish, services, topic, lines)
-        return json_response({"topic": topic, "published": len(lines)})
+        made = await run_in_threadpool(_publish, services, topic, lines)
+        return json_response({"topic": topic, "published": len(lines), "made": made, **_readers_of(services, topic)})
 
     @routes.get("/{topic}/records", summary="Follow a topic, as JSON lines")
     async def records(
@@ -54,6 +57,19 @@ def router(services: Services) -> APIRouter:
     ) -> StreamingResponse:
         reader = await run_in_threadpool(_reader, services, topic, start)
         return StreamingResponse(_follow(services, reader, limit, timeout), media_type=MEDIA_TYPE)
+
+    return routes
+
+
+def absent() -> APIRouter:
+    """In place of it where it is not offered: who publishes or tails is told how it is done."""
+    routes = APIRouter(prefix="/dev", include_in_schema=False)
+
+    @routes.api_route("/{path:path}", methods=["GET", "POST"])
+    def no_topics(path: str) -> Response:
+        raise UnknownName(
+            "this gateway gives no access to topics: its log is Kafka", hint="name the broker with --kafka HOST:PORT or SFC_KAFKA"
+        )
 
     return routes
 
@@ -82,8 +98,10 @@ def _bytes(number: int, found: dict[str, Any], name: str) -> bytes | None:
         raise BadInput(f"line {number} of a batch: {name}_base64 is no base64: {e}") from e
 
 
-def _publish(services: Services, topic: str, lines: list[_Line]) -> None:
-    if topic not in services.log.topics():
+def _publish(services: Services, topic: str, lines: list[_Line]) -> bool:
+    """Whether the topic was made for it."""
+    made = topic not in services.log.topics()
+    if made:
         if not services.embedded:
             raise _no_topic(services, topic)
         services.log.create([TopicSpec(topic, services.shards)])
@@ -98,10 +116,18 @@ def _publish(services: Services, topic: str, lines: list[_Line]) -> None:
         producer.close()
     if lost:
         raise LogError(f"{len(lost)} of {len(lines)} records were not taken by {topic}: {lost[0]}")
+    return made
+
+
+def _readers_of(services: Services, topic: str) -> dict[str, Any]:
+    triggers = [(trigger.topic, head.name) for head in services.definitions.heads.values() for trigger in head.triggers]
+    found: dict[str, Any] = {"triggers": sorted({name for read, name in triggers if read == topic})}
+    near = [] if found["triggers"] else difflib.get_close_matches(topic, {read for read, _ in triggers}, n=1)
+    return {**found, "near": near[0]} if near else found
 
 
 def _no_topic(services: Services, topic: str) -> UnknownName:
-    create = f"kafka-topics.sh --create --topic {topic} --partitions {services.shards}"
+    create = creating(TopicSpec(topic, services.shards), services.bootstrap)
     return UnknownName(f"there is no topic {topic}", hint=f"{did_you_mean(topic, services.log.topics())} ({create} would make it)")
 
 

@@ -19,6 +19,7 @@ class Services:
 
     ``kick``: wakes the outbox. ``dev``: whether the development-only endpoints are there. ``embedded``: the log is the embedded one,
     and topics are made as they are named.
+    ``bootstrap``: Kafka's address, for the commands that messages show; '' beside the embedded log.
     ``create_topics``: whether SFC may make its own topics that are missing.
     ``verdict_s``: how long the engine's verdict is awaited; ``publish_s``: a publication.
     """
@@ -37,6 +38,7 @@ class Services:
     dev: bool = False
     embedded: bool = False
     create_topics: bool = True
+    bootstrap: str = ""
     live: Callable[[], bool] = lambda: True
     ready: Callable[[], bool] | None = None  # default: the definitions have been read to their end
     verdict_s: float = 5.0

@@ -55,6 +55,7 @@ def start_gateway(site: Site, crew: Crew, *, dev: bool, index: Any = None) -> tu
         dev=dev,
         embedded=not site.settings.kafka,
         create_topics=site.settings.create_topics,
+        bootstrap=site.settings.kafka,
         live=lambda: crew.alive,
         ready=lambda: crew.ready,
     )

@@ -49,7 +49,7 @@ def open_site(settings: Settings, *, memory: bool = False) -> Site:
     names = Names(settings.namespace)
     shards = _shards(log, names, settings)
     specs = [TopicSpec(name, partitions, config) for name, (partitions, config) in core_topics(names, shards).items()]
-    ensure_topics(log, specs, create=settings.create_topics)
+    ensure_topics(log, specs, create=settings.create_topics, bootstrap=settings.kafka)
     return Site(settings, log, names, shards, instance)
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from sfc.cli import context
+from sfc.cli import broker, context
 from sfc.cli.context import Json, Kafka
 
 if TYPE_CHECKING:
-    from sfc.ports import Log, Record
+    from sfc.ports import Record
     from sfc.settings import Settings
 
 BATCH_RECORDS = 500
@@ -34,17 +34,11 @@ def publish(
     """Send the lines of a file to a topic. A line that is not JSON is sent too, without a key."""
     from sfc.cli import output
 
-    key_of = key_reader(key)
-    lines = read_lines(file)
+    read = reader(key)
+    lines = [read(line) for line in read_lines(file)]
     settings = context.settings(kafka=kafka)
-    keyless = 0
-
-    def records() -> Iterator[Line]:
-        nonlocal keyless
-        for line in lines:
-            found = key_of(line)
-            keyless += found is None
-            yield found, line
+    told: dict[str, Any] = {}
+    records = ((line.key, line.value) for line in lines)
 
     with _progress(not as_json) as progress:
         bar = progress.add_task(f"to {topic}", total=len(lines))
@@ -52,12 +46,18 @@ def publish(
         def advance(count: int) -> None:
             progress.advance(bar, count)
 
-        sent = _publish_to_kafka(settings, topic, records(), advance) if settings.kafka else _publish(topic, records(), advance)
+        sent = _publish_to_kafka(settings, topic, records, advance) if settings.kafka else _publish(topic, records, advance, told)
+    not_json, keyless = sum(not line.is_json for line in lines), sum(line.key is None for line in lines)
     if as_json:
-        output.print_json({"topic": topic, "sent": sent, "without_key": keyless})
+        output.print_json({"topic": topic, "sent": sent, "without_key": keyless, "not_json": not_json, **told})
     else:
-        note = f", {keyless} of them without a key" if key and keyless else ""
-        output.say(f"sent {sent} record{'s' * (sent != 1)} to {topic}{note}")
+        output.say(f"sent {sent} record{'s' * (sent != 1)} to {topic}")
+    if not_json:
+        output.warn(f"{not_json} of {sent} are not JSON; they were sent all the same, and a trigger makes dead letters of them")
+    if key and keyless > not_json:
+        output.warn(f"{keyless - not_json} of {sent} have nothing at {key}; they were sent without a key")
+    for sentence in _readers(topic, told):
+        output.warn(sentence)
 
 
 def read_lines(file: Path) -> list[bytes]:
@@ -71,30 +71,45 @@ def read_lines(file: Path) -> list[bytes]:
     return [line.removesuffix(b"\r") for line in data.split(b"\n") if line.strip()]
 
 
-def key_reader(path: str) -> Callable[[bytes], bytes | None]:
-    """What gives a line's key: text as it is, anything else as JSON; None where the line has none."""
-    if not path:
-        return lambda _line: None
+class Read(NamedTuple):
+    """A line of the file, as it will be sent."""
+
+    key: bytes | None
+    value: bytes
+    is_json: bool
+
+
+def reader(path: str) -> Callable[[bytes], Read]:
+    """What reads a line. Its key, at ``path``: text as it is, anything else as JSON; None where the line has none."""
     import msgspec
 
     from sfc.asl.jsonpath import MISSING, PathError, compile_path
     from sfc.errors import BadInput
 
     try:
-        find = compile_path(path).find
+        find = compile_path(path).find if path else lambda _document, _context: MISSING
     except PathError as e:
         raise BadInput(f"--key: {e}", hint="a path looks like '$.order_id'") from None
 
-    def key_of(line: bytes) -> bytes | None:
+    def read(line: bytes) -> Read:
         try:
             found = find(msgspec.json.decode(line), None)
         except msgspec.DecodeError:
-            return None
+            return Read(None, line, False)
         if found is MISSING or found is None:
-            return None
-        return found.encode() if isinstance(found, str) else msgspec.json.encode(found)
+            return Read(None, line, True)
+        return Read(found.encode() if isinstance(found, str) else msgspec.json.encode(found), line, True)
 
-    return key_of
+    return read
+
+
+def _readers(topic: str, told: dict[str, Any]) -> list[str]:
+    """What the gateway of `sfc dev` told about who reads the topic, where that is not as it should be."""
+    if not told or told.get("triggers"):
+        return []
+    near = f" Did you mean {told['near']!r}?" if told.get("near") else ""
+    what = f"{topic} was made anew; no trigger reads it." if told.get("made") else f"no trigger reads {topic}."
+    return [f"{what}{near} Records that come before a trigger's deploy start nothing, unless the trigger says From: earliest"]
 
 
 def _progress(wanted: bool) -> Any:
@@ -112,9 +127,8 @@ def _publish_to_kafka(settings: Settings, topic: str, records: Iterator[Line], a
 
     lost: list[str] = []
     sent = 0
-    log = _open(settings)
-    try:
-        _check_topic(log, topic)
+    with broker.opened(settings) as log:
+        broker.partitions_of(log, topic, settings)
         producer = log.producer(busy=True)
         try:
             for key, value in records:
@@ -127,55 +141,19 @@ def _publish_to_kafka(settings: Settings, topic: str, records: Iterator[Line], a
             advance(sent % BATCH_RECORDS)
         finally:
             producer.close()
-    finally:
-        log.close()
     if lost:
         raise LogError(f"{len(lost)} of {sent} records were not taken by {topic}: {lost[0]}")
     return sent
 
 
-def _open(settings: Settings) -> Log:
-    """The log, without its client's own lines on stderr: what matters of them is in the error that ends the command."""
-    import logging
-
-    from sfc import bootstrap
-
-    if not os.environ.get("SFC_DEBUG"):
-        logging.getLogger("sfc.kafka").addHandler(logging.NullHandler())
-    return bootstrap.open_log(settings)
-
-
-def _check_topic(log: Log, topic: str) -> int:
-    """The topic's partition count. Raises TopicMissing with the nearest name."""
-    import difflib
-
-    from sfc.errors import TopicMissing
-
-    topics = log.topics()
-    if topic not in topics:
-        near = difflib.get_close_matches(topic, topics, n=1)
-        hint = (
-            f"did you mean {near[0]}?"
-            if near
-            else f"kafka-topics.sh --create --topic {topic} makes it, and so does deploying a blueprint that it triggers"
-        )
-        raise TopicMissing(f"there is no topic {topic}", hint=hint)
-    return topics[topic]
-
-
-def _publish(topic: str, records: Iterator[Line], advance: Callable[[int], None]) -> int:
+def _publish(topic: str, records: Iterator[Line], advance: Callable[[int], None], told: dict[str, Any]) -> int:
+    """``told``: what the gateway says of the topic in its first answer, when the topic may just have been made."""
     sent = 0
-    batch: list[Line] = []
     with context.client() as gateway:
-        for record in records:
-            batch.append(record)
-            if len(batch) == BATCH_RECORDS:
-                gateway.publish(topic, batch)
-                advance(len(batch))
-                sent += len(batch)
-                batch = []
-        if batch:
-            gateway.publish(topic, batch)
+        while batch := list(islice(records, BATCH_RECORDS)):
+            answer = gateway.publish(topic, batch)
+            if not sent:
+                told.update({name: answer[name] for name in ("made", "triggers", "near") if name in answer})
             advance(len(batch))
             sent += len(batch)
     return sent
@@ -217,18 +195,15 @@ def as_document(record: Record) -> dict[str, Any]:
 def _tail_of_kafka(settings: Settings, topic: str, from_beginning: bool) -> Iterator[dict[str, Any]]:
     from sfc.ports import Partition
 
-    log = _open(settings)
-    try:
-        partitions = [Partition(topic, number) for number in range(_check_topic(log, topic))]
-        reader = log.reader(log.starts(partitions) if from_beginning else log.ends(partitions))
+    with broker.opened(settings) as log:
+        partitions = [Partition(topic, number) for number in range(broker.partitions_of(log, topic, settings))]
+        following = log.reader(log.starts(partitions) if from_beginning else log.ends(partitions))
         try:
             while True:
-                for record in reader.take(BATCH_RECORDS, POLL_S):
+                for record in following.take(BATCH_RECORDS, POLL_S):
                     yield as_document(record)
         finally:
-            reader.close()
-    finally:
-        log.close()
+            following.close()
 
 
 def _tail(topic: str, from_beginning: bool) -> Iterator[dict[str, Any]]:

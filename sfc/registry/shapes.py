@@ -22,7 +22,7 @@ def join(pointer: str, key: str | int) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     close = get_close_matches(word, list(known), 1)
-    return f"Did you mean {close[0]}?" if close else ""
+    return f"Did you mean {close[0]!r}?" if close else ""
 
 
 def shown(value: Any) -> str:

@@ -113,11 +113,11 @@ def new_uuid7(clock: Clock) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``did you mean "tmall-order"?``, or which names there are; empty where there is nothing to offer."""
+    """``Did you mean 'tmall-order'?``, or which names there are; empty where there is nothing to offer."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     if near:
-        return f'did you mean "{near[0]}"?'
+        return f"Did you mean {near[0]!r}?"
     if not names:
         return "nothing has been deployed yet: `sfc deploy DIRECTORY`"
     return f"there are: {', '.join(names[:10])}{' …' if len(names) > 10 else ''}"
@@ -140,10 +140,10 @@ def start_command(
     """
     head = definitions.heads.get(blueprint)
     if head is None:
-        raise UnknownName(f'there is no blueprint "{blueprint}"', hint=did_you_mean(blueprint, definitions.heads))
+        raise UnknownName(f"there is no blueprint {blueprint!r}", hint=did_you_mean(blueprint, definitions.heads))
     if head.status in _REFUSING:
         raise NotPossible(
-            f'blueprint "{blueprint}" can\'t start a flow: {_REFUSING[head.status]}', hint=f"see `sfc blueprints show {blueprint}`"
+            f"blueprint {blueprint!r} can't start a flow: {_REFUSING[head.status]}", hint=f"see `sfc blueprints show {blueprint}`"
         )
     version = definitions.current(blueprint)
     if version is None:

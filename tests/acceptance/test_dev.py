@@ -111,7 +111,7 @@ def test_records_become_flows(site: Dev, tmp_path: Path) -> None:
     file = tmp_path / "orders.jsonl"
     file.write_text("".join(f'{{"id": "o{n}"}}\n' for n in range(1200)))
     sent = site.sfc("publish", "orders_in", str(file), "--key", "$.id", "--json").document()
-    assert sent == {"topic": "orders_in", "sent": 1200, "without_key": 0}
+    assert sent == {"topic": "orders_in", "sent": 1200, "without_key": 0, "not_json": 0, "made": False, "triggers": ["topical"]}
 
     def succeeded() -> bool:
         of = [b for b in json.loads(site.get("/v1/statistics")[1])["blueprints"] if b["blueprint"] == "topical"]

@@ -165,7 +165,7 @@ def test_flows_are_steered(words: tuple[str, ...], call: tuple[Any, ...]) -> Non
         (
             InvalidDocument("the blueprint", [Problem("bad-next", "/States/A/Next", "no state B")]),
             3,
-            "error: the blueprint has 1 problem:\n",
+            "error: 1 problem in the blueprint:\n",
         ),
         (LogUnavailable("no broker at b:9092"), 6, "error: no broker at b:9092\n"),
         (RuntimeError("boom"), 1, "error: RuntimeError: boom\nhint: SFC_DEBUG=1 shows where it comes from\n"),
@@ -262,21 +262,40 @@ def test_validate_only_warns_of_a_task_that_it_can_not_see(tmp_path: Path) -> No
 def test_publish_sends_lines_as_they_stand_and_says_which_had_no_key(tmp_path: Path) -> None:
     file = tmp_path / "orders.jsonl"
     file.write_bytes(b'{"order_id": "o-1"}\r\nnot json\n\n{"order_id": 7}\n{}\n')
-    gateway = Gateway(publish=None)
+    gateway = Gateway(publish={})
     result = run("publish", "order_created", str(file), "--key", "$.order_id", gateway=gateway)
     assert result.code == 0, result.err
     sent = [(b"o-1", b'{"order_id": "o-1"}'), (None, b"not json"), (b"7", b'{"order_id": 7}'), (None, b"{}")]
     assert gateway.calls[0] == ("publish", ("order_created", sent), {})
-    assert result.out == "sent 4 records to order_created, 2 of them without a key\n"
+    assert result.out == "sent 4 records to order_created\n"
+    assert "warning: 1 of 4 are not JSON; they were sent all the same" in result.err
+    assert "warning: 1 of 4 have nothing at $.order_id; they were sent without a key\n" in result.err
     (document,) = run("publish", "order_created", str(file), "--json", gateway=gateway).json_lines
-    assert document == {"topic": "order_created", "sent": 4, "without_key": 4}
+    assert document == {"topic": "order_created", "sent": 4, "without_key": 4, "not_json": 1}
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"made": True, "triggers": [], "near": "order_created"}, "was made anew; no trigger reads it. Did you mean 'order_created'?"),
+        ({"made": False, "triggers": []}, "no trigger reads order_creatd."),
+    ],
+)
+def test_publish_says_when_nobody_reads_the_topic(tmp_path: Path, told: dict[str, Any], said: str) -> None:
+    file = tmp_path / "orders.jsonl"
+    file.write_text("{}\n")
+    result = run("publish", "order_creatd", str(file), gateway=Gateway(publish=told))
+    assert result.code == 0
+    assert said in result.err
+    assert "before a trigger's deploy start nothing" in result.err
+    assert run("publish", "t", str(file), gateway=Gateway(publish={"made": False, "triggers": ["b"]})).err == ""
 
 
 def test_publish_refuses_a_key_that_is_no_path(tmp_path: Path) -> None:
     file = tmp_path / "orders.jsonl"
     file.write_text("{}\n")
-    assert run("publish", "t", str(file), "--key", "order_id", gateway=Gateway(publish=None)).code == 3
-    assert run("publish", "t", str(tmp_path / "none"), gateway=Gateway(publish=None)).code == 3
+    assert run("publish", "t", str(file), "--key", "order_id", gateway=Gateway(publish={})).code == 3
+    assert run("publish", "t", str(tmp_path / "none"), gateway=Gateway(publish={})).code == 3
 
 
 def test_tail_ends_after_its_limit() -> None:
@@ -367,7 +386,7 @@ def test_settings_are_shown_without_secrets_and_a_misspelt_one_is_warned_of(monk
     assert result.code == 0
     assert "SFC_KAFKA_SASL_PASSWORD" in result.out
     assert "hunter2" not in result.out
-    assert result.err == "warning: SFC_NAMESPCE is no setting: did you mean SFC_NAMESPACE?\n"
+    assert result.err == "warning: SFC_NAMESPCE is no setting. Did you mean 'SFC_NAMESPACE'?\n"
     (document,) = run("settings", "--json").json_lines
     assert document["kafka_properties"] == {"sasl.password": "********"}
 

@@ -80,9 +80,33 @@ def test_a_wrong_value_is_named_by_its_environment_name(monkeypatch: pytest.Monk
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SFC_KAFKA", "localhost", "host:port was expected"),
+        ("SFC_KAFKA", "a:9092,b", "host:port was expected"),
+        ("SFC_URL", "127.0.0.1:8321", "such as http://127.0.0.1:8321"),
+        ("SFC_NAMESPACE", "Shop", "lower-case letters"),
+    ],
+)
+def test_a_value_of_the_wrong_form_is_told_the_right_one(monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadInput) as refused:
+        load_settings()
+    assert said in refused.value.message
+    assert f"it is {value!r}" in refused.value.message
+    assert "pattern" not in refused.value.message
+
+
+@pytest.mark.parametrize("value", ["", "b:9092", "a:1,b:2", "a:1, b:2", "[::1]:9092", "SASL_SSL://b.example:9093"])
+def test_bootstrap_servers_as_kafka_writes_them_are_taken(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("SFC_KAFKA", value)
+    assert load_settings().kafka == value
+
+
 def test_unknown_names_are_told_with_the_nearest_known() -> None:
     environ = {"SFC_KAFKAA": "", "SFC_DEBUG": "1", "SFC_KAFKA_LINGER_MS": "1", "OTHER": "", "SFC_TEST_KAFKA": "x", "SFC_SHARDS": "8"}
-    assert unknown_names(environ) == ["SFC_KAFKAA is no setting: did you mean SFC_KAFKA?"]
+    assert unknown_names(environ) == ["SFC_KAFKAA is no setting. Did you mean 'SFC_KAFKA'?"]
 
 
 def test_an_instance_has_the_lowest_slot_that_no_living_process_has() -> None:

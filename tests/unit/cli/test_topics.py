@@ -56,5 +56,7 @@ def test_a_topic_that_is_missing_is_exit_code_4_with_the_nearest_name(log: Embed
     for words in (("publish", "order_create", str(file)), ("tail", "order_create")):
         result = run(*words)
         assert result.exit_code == 4
-        assert result.stderr == "error: there is no topic order_create\nhint: did you mean order_created?\n"
+        assert result.stderr == "error: there is no topic order_create on Kafka at memory:1\nhint: Did you mean 'order_created'?\n"
+    made = "kafka-topics.sh --bootstrap-server memory:1 --create --topic zzz --partitions 8"
+    assert run("tail", "zzz").stderr.endswith(f"hint: this makes it: {made}\n")
     assert log.describe("order_create") is None

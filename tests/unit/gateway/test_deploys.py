@@ -156,13 +156,13 @@ def test_the_embedded_log_makes_a_missing_topic(gateway: Any, http: TestClient) 
 
 
 def test_on_kafka_a_missing_topic_is_refused_before_anything_is_saved(gateway: Any) -> None:
-    with TestClient(gateway.app(embedded=False)) as http:
+    with TestClient(gateway.app(embedded=False, bootstrap="b:9092")) as http:
         answer = http.put("/v1/blueprints/orders", json=triggered({"Id": "in", "Topic": "order_created"}))
         assert answer.status_code == 422
         (problem,) = answer.json()["problems"]
         assert (problem["code"], problem["pointer"]) == ("topic-missing", "/Sfc/Triggers/0/Topic")
-        assert "there is no topic order_created on this Kafka" in problem["message"]
-        assert "kafka-topics.sh --create --topic order_created" in problem["hint"]
+        assert "there is no topic order_created on Kafka at b:9092" in problem["message"]
+        assert "kafka-topics.sh --bootstrap-server b:9092 --create --topic order_created --partitions 2" in problem["hint"]
         assert http.get("/v1/blueprints").json()["blueprints"] == []
 
 
@@ -176,7 +176,7 @@ def test_pausing_a_blueprint_is_known_when_it_is_answered(gateway: Any, http: Te
     assert list(commands.values()) == [1, 1]  # a hold on every shard
     assert http.post("/v1/blueprints/orders/resume").json()["status"] == "enabled"
     assert gateway.definitions.heads["orders"].status == "enabled"
-    assert http.post("/v1/blueprints/ordres/pause").json()["hint"] == "Did you mean orders?"
+    assert http.post("/v1/blueprints/ordres/pause").json()["hint"] == "Did you mean 'orders'?"
 
 
 def test_an_edit_that_is_not_published_in_time_is_504(gateway: Any) -> None:

@@ -151,8 +151,8 @@ def test_a_body_over_the_limit_is_refused(gateway: Any, deployed: TestClient, ch
 def test_an_unknown_blueprint_is_refused_with_the_nearest_name(deployed: TestClient) -> None:
     answer = deployed.post("/v1/blueprints/ordres/flows", json={})
     assert answer.status_code == 404
-    assert answer.json()["detail"] == 'there is no blueprint "ordres"'
-    assert answer.json()["hint"] == 'did you mean "orders"?'
+    assert answer.json()["detail"] == "there is no blueprint 'ordres'"
+    assert answer.json()["hint"] == "Did you mean 'orders'?"
 
 
 def test_a_paused_blueprint_accepts_starts_and_a_disabled_one_does_not(gateway: Any, deployed: TestClient) -> None:
@@ -164,7 +164,7 @@ def test_a_paused_blueprint_accepts_starts_and_a_disabled_one_does_not(gateway: 
         gateway.definitions.wait_change(0.05)
     answer = deployed.post(FLOWS, json={})
     assert answer.status_code == 409
-    assert answer.json()["detail"] == 'blueprint "orders" can\'t start a flow: it is disabled and starts nothing'
+    assert answer.json()["detail"] == "blueprint 'orders' can't start a flow: it is disabled and starts nothing"
 
 
 def test_a_log_that_does_not_take_the_start_is_503(gateway: Any, deployed: TestClient) -> None:
