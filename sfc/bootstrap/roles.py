@@ -143,7 +143,8 @@ def add_workers(
     tasks: Sequence[str] = (),
 ) -> None:
     """Workers of these modules, or of these ``tasks`` of them: of the tasks' own topics and, with ``common``, of HTTP jobs; with
-    ``blueprints``, of these specific ones; None: of all specific ones. A worker of specific blueprints takes jobs of tasks' topics only with ``common``."""
+    ``blueprints``, of these specific ones; None: of all specific ones. A worker of specific blueprints takes jobs of tasks' topics only
+    with ``common``."""
     from sfc_workers.tasks import chosen, load_modules
     from sfc_workers.worker import Worker
 
