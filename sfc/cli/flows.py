@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sfc.cli import context, output, starts
+from sfc.cli import bulk, context, output, starts
 from sfc.cli.context import Json, Reason
 from sfc.cli.output import Column
+
+if TYPE_CHECKING:
+    from sfc.client import Client
 
 app = typer.Typer(help="List, show and steer flows.", no_args_is_help=True)
 
 Flow = Annotated[str, typer.Argument(metavar="FLOW", help="The flow's id.")]
+OneFlow = Annotated[str | None, typer.Argument(metavar="FLOW", help="The flow's id. Or say which flows, by options.")]
 _NOT_DETAILS = {"seq", "offset", "at_ms", "type", "name", "kind", "state", "branch", "branches"}
 
 
@@ -49,14 +53,28 @@ def list_flows(
     version: Annotated[int, typer.Option(min=0, help="Only of this version of the blueprint.")] = 0,
     state: Annotated[str, typer.Option(help="Only those in this state now.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most, newest first.")] = 50,
+    cursor: Annotated[str, typer.Option(help="Go on behind a page; it says which cursor.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="All of them, whatever --limit says.")] = False,
     as_json: Json = False,
 ) -> None:
     """List flows, newest first."""
+    query: dict[str, Any] = {"status": status.upper(), "blueprint": blueprint, "version": version, "state": state}
     with context.client() as gateway:
-        page = gateway.flows(status=status.upper(), blueprint=blueprint, version=version, state=state, limit=limit)
+        if every:
+            _list_all(bulk.pages(gateway, query), as_json=as_json)
+            return
+        page = gateway.flows(**query, limit=limit, **({"cursor": cursor} if cursor else {}))
     output.print_rows(page["flows"], COLUMNS, as_json=as_json, none="no such flows")
-    if page.get("next_cursor") and not as_json:
-        print(f"there are more: --limit shows up to 1000 (these are the newest {len(page['flows'])})", file=sys.stderr)
+    if page.get("next_cursor"):
+        print(f"there are more: --all, or go on with --cursor {page['next_cursor']}", file=sys.stderr)
+
+
+def _list_all(flows: Iterable[Mapping[str, Any]], *, as_json: bool) -> None:
+    """As JSON they are printed as they come; a table needs them all."""
+    if as_json:
+        output.print_json_lines(flows)
+    else:
+        output.print_rows(list(flows), COLUMNS, as_json=False, none="no such flows")
 
 
 @app.command()
@@ -115,38 +133,95 @@ def _said(name: str, value: Any) -> str:
 
 
 @app.command()
-def pause(flow: Flow, reason: Reason = "", as_json: Json = False) -> None:
-    """Pause a flow: running jobs finish, nothing else happens until it is resumed."""
-    with context.client() as gateway:
-        _done(gateway.pause(flow, reason=reason), f"paused {flow}", as_json)
+def pause(
+    flow: OneFlow = None,
+    blueprint: bulk.Blueprint = "",
+    version: bulk.Version = 0,
+    group: bulk.Group = "",
+    status: bulk.Status = "",
+    state: bulk.State = "",
+    error: bulk.Error = "",
+    reason: Reason = "",
+    yes: bulk.Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Pause a flow, or all that a query finds: running jobs finish, nothing else happens until it is resumed."""
+    query = bulk.Query(blueprint, version, group, status, state, error)
+    _steer("pause", flow, query, lambda gateway, one: gateway.pause(one, reason=reason), "paused", yes=yes, as_json=as_json)
 
 
 @app.command()
-def resume(flow: Flow, as_json: Json = False) -> None:
-    """Resume a paused flow."""
-    with context.client() as gateway:
-        _done(gateway.resume(flow), f"resumed {flow}", as_json)
+def resume(
+    flow: OneFlow = None,
+    blueprint: bulk.Blueprint = "",
+    version: bulk.Version = 0,
+    group: bulk.Group = "",
+    status: bulk.Status = "",
+    state: bulk.State = "",
+    error: bulk.Error = "",
+    yes: bulk.Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Resume a paused flow, or all that a query finds."""
+    query = bulk.Query(blueprint, version, group, status, state, error)
+    _steer("resume", flow, query, lambda gateway, one: gateway.resume(one), "resumed", yes=yes, as_json=as_json)
 
 
 @app.command()
-def stop(flow: Flow, reason: Reason = "", as_json: Json = False) -> None:
-    """End a flow as ABORTED."""
-    with context.client() as gateway:
-        _done(gateway.stop(flow, reason=reason), f"stopped {flow}", as_json)
+def stop(
+    flow: OneFlow = None,
+    blueprint: bulk.Blueprint = "",
+    version: bulk.Version = 0,
+    group: bulk.Group = "",
+    status: bulk.Status = "",
+    state: bulk.State = "",
+    error: bulk.Error = "",
+    reason: Reason = "",
+    yes: bulk.Yes = False,
+    as_json: Json = False,
+) -> None:
+    """End a flow as ABORTED, or all that a query finds."""
+    query = bulk.Query(blueprint, version, group, status, state, error)
+    _steer("stop", flow, query, lambda gateway, one: gateway.stop(one, reason=reason), "stopped", yes=yes, as_json=as_json)
 
 
 @app.command()
 def redrive(
-    flow: Flow,
+    flow: OneFlow = None,
     input_text: Annotated[
         str | None, typer.Option("--input", "-i", metavar="JSON|@FILE|-", help="In place of the failed states' input.")
     ] = None,
+    blueprint: bulk.Blueprint = "",
+    version: bulk.Version = 0,
+    group: bulk.Group = "",
+    status: bulk.Status = "",
+    state: bulk.State = "",
+    error: bulk.Error = "",
+    yes: bulk.Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Let a failed, timed-out or aborted flow go on where it failed."""
+    """Let a failed, timed-out or aborted flow go on where it failed, or all that a query finds."""
     edited = {} if input_text is None else {"input": starts.read_input(input_text)}
+    query = bulk.Query(blueprint, version, group, status, state, error)
+    _steer("redrive", flow, query, lambda gateway, one: gateway.redrive(one, **edited), "redriven", yes=yes, as_json=as_json)
+
+
+def _steer(
+    verb: str,
+    flow: str | None,
+    query: bulk.Query,
+    ask: Callable[[Client, str], Mapping[str, Any]],
+    done: str,
+    *,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    bulk.check(flow, query)
     with context.client() as gateway:
-        _done(gateway.redrive(flow, **edited), f"redriven {flow}", as_json)
+        if flow is None:
+            bulk.run(gateway, verb, query, lambda one: ask(gateway, one), yes=yes, as_json=as_json)
+        else:
+            _done(ask(gateway, flow), f"{done} {flow}", as_json)
 
 
 def _done(answer: Mapping[str, Any], sentence: str, as_json: bool) -> None:
