@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -103,6 +104,8 @@ class HttpTasks:
         call = await self._call_of(job.task)
         request = make_request(call, job, look)
         if self._client is None:  # made here, since it belongs to the loop
+            for name in ("httpx", "httpcore"):  # they tell URLs and headers, with the secrets in them
+                logging.getLogger(name).setLevel(logging.WARNING)
             limits = httpx.Limits(max_connections=self._connections_max, max_keepalive_connections=min(100, self._connections_max))
             no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # one flow's session is not the next one's
             self._client = httpx.AsyncClient(transport=self._transport, limits=limits, cookies=no_cookies, follow_redirects=False)

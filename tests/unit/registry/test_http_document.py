@@ -39,7 +39,7 @@ def problems(section: Any) -> dict[str, str]:
 def test_a_whole_section_is_taken_and_can_be_prepared() -> None:
     assert problems(WHOLE) == {}
     call = prepare(WHOLE)
-    assert (call.method, call.result, call.timeout_s, call.secret_headers) == ("PATCH", "response", 20, {"x-tenant"})
+    assert (call.method, call.result, call.timeout_s, call.secret_headers) == ("PATCH", "response", 20, frozenset(["x-tenant"]))
 
 
 @pytest.mark.parametrize(
