@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sfc.errors import LogError, ProducerFailed, ProducerFenced, ShardStopped
+from sfc.errors import LogError, LogUnavailable, ProducerFailed, ProducerFenced, ShardStopped
 from sfc.log import get_logger
 from sfc.ports import Clock, Consumer, Log, Partition, Position, Record, StateStore
 from sfc.runtime import metrics
@@ -86,31 +86,39 @@ class Lane:
     def step(self, timeout_s: float = 0.1) -> int:
         """One turn: take a batch, decide it, let due timers tick, commit the shard whose interval has ended.
 
-        Returns how many commands were taken. A failure of a producer costs the shards a restore, never the lane.
+        Returns how many commands were taken. A failure of a producer, or a log that does not answer, costs the shards a restore, never
+        the lane. After any other exception it owns no shard: nothing of a command that was taken by half may ever be committed.
         """
-        self._moved.clear()
-        records = self._consumer.take(self._limits.batch_records_max, self._wait_s(timeout_s))
         try:
-            self._take_assigned()
-            self._go_on()
-            self._outlets.expect(len(records))
-            taken = 0
-            for record in records:
-                # consume() was seen to run the revoke callback and still hand over the partition's records (EXACTLY-ONCE 15).
-                if record.partition in self._moved or self._waits(record):
-                    continue
-                shard = self._shards.get(record.partition)
-                if shard is not None:
-                    self._guarded(shard, lambda s=shard, r=record: s.take(r))  # type: ignore[misc]
-                    taken += 1
-            for shard in list(self._shards.values()):
-                shard.tick_if_due()
-            self._outlets.poll()
-            self._commit_due()
-        except ProducerFailed as e:
+            taken = self._step(timeout_s)
+        except (ProducerFailed, LogUnavailable) as e:
             self._start_again(e)
             return 0
+        except BaseException:
+            self._drop_all()
+            raise
         metrics.COMMANDS.inc(taken)
+        return taken
+
+    def _step(self, timeout_s: float) -> int:
+        self._moved.clear()
+        records = self._consumer.take(self._limits.batch_records_max, self._wait_s(timeout_s))
+        self._take_assigned()
+        self._go_on()
+        self._outlets.expect(len(records))
+        taken = 0
+        for record in records:
+            # consume() was seen to run the revoke callback and still hand over the partition's records (EXACTLY-ONCE 15).
+            if record.partition in self._moved or self._waits(record):
+                continue
+            shard = self._shards.get(record.partition)
+            if shard is not None:
+                self._guarded(shard, lambda s=shard, r=record: s.take(r))  # type: ignore[misc]
+                taken += 1
+        for shard in list(self._shards.values()):
+            shard.tick_if_due()
+        self._outlets.poll()
+        self._commit_due()
         return taken
 
     def _waits(self, record: Record) -> bool:
@@ -204,6 +212,7 @@ class Lane:
 
     def _revoked(self, partitions: list[Partition]) -> None:
         """The shard is committed and given up within the callback, before anybody else is told to take it."""
+        failed: Exception | None = None
         for partition in partitions:
             self._forget(partition.number)
             shard = self._shards.pop(partition.number, None)
@@ -212,8 +221,12 @@ class Lane:
                     self._guarded(shard, shard.give_up)
                 except LogError as e:
                     _log.warning("the shard was not closed cleanly", action="shard-not-closed", shard=shard.number, reason=e.message)
+                except Exception as e:  # the others are given up first
+                    failed = e
                 else:
                     _log.info("gave a shard up", action="shard-given-up", shard=shard.number)
+        if failed is not None:
+            raise failed
 
     def _lost(self, partitions: list[Partition]) -> None:
         for partition in partitions:
@@ -277,15 +290,21 @@ class Lane:
         self._consumer.pause([Partition(self._names.commands, shard.number)])
         metrics.SHARDS_OWNED.set(len(self._shards))
 
-    def _start_again(self, why: ProducerFailed) -> None:
+    def _drop_all(self) -> None:
+        """Lets go of every shard without a word; whoever takes one decides again from its last commit."""
+        shards = list(self._shards.values())
+        self._shards.clear()  # first: whatever fails below, nothing of them can be committed
+        metrics.SHARDS_OWNED.set(0)
+        for shard in shards:
+            shard.drop()
+
+    def _start_again(self, why: LogError) -> None:
         """A producer is spent, or a commit's outcome is unclear: new producers, and every shard from the log (EXACTLY-ONCE 23)."""
         _log.error(why.message, action="lane-restarted", shards=sorted(self._shards))
         metrics.LANE_RESTARTS.inc()
         numbers = sorted(set(self._shards) | set(self._to_take))
+        self._drop_all()
         self._consumer.pause([Partition(self._names.commands, n) for n in numbers])
-        for shard in self._shards.values():
-            shard.drop()
-        self._shards.clear()
         self._outlets.close()
         self._outlets = Outlets(self._log_port, self._names, self._shard_count)
         self._to_take = numbers
@@ -293,8 +312,6 @@ class Lane:
     def close(self) -> None:
         """Finishes the interval, writes ``closed``, and leaves the group."""
         self._consumer.close()
-        for shard in list(self._shards.values()):
-            shard.drop()
-        self._shards.clear()
+        self._drop_all()
         self._outlets.close()
         self._definitions.close()
