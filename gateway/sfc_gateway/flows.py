@@ -11,9 +11,10 @@ from sfc.asl.timestamps import parse_timestamp
 from sfc.engine.commands import Pause, Redrive, Resume, Stop
 from sfc.errors import BadInput, UnknownName
 from sfc.ports import FlowQuery
-from sfc.runtime.starts import new_uuid7
+from sfc.runtime.starts import did_you_mean, new_uuid7
 from sfc.wire.ids import ID_CHARACTERS_MAX
 from sfc_gateway.bodies import json_response, read_options
+from sfc_gateway.paused_by import page_with_holds, query_of_paused, with_holds
 from sfc_gateway.services import Services
 from sfc_gateway.verdicts import ask
 
@@ -41,6 +42,9 @@ def router(services: Services) -> APIRouter:
         wanted = status.upper()
         if wanted and wanted not in _STATUSES:
             raise BadInput(f"there is no status {status!r}: {', '.join(_STATUSES)} are")
+        known = services.definitions.heads
+        if blueprint and blueprint not in known and not services.index.find(FlowQuery(blueprint=blueprint, limit=1)).flows:
+            raise UnknownName(f"there is no blueprint {blueprint!r}", hint=did_you_mean(blueprint, known))
         query = FlowQuery(
             status=wanted,
             blueprint=blueprint,
@@ -53,14 +57,15 @@ def router(services: Services) -> APIRouter:
             limit=limit,
             cursor=cursor,
         )
-        return json_response(services.index.find(query))
+        page = services.index.find(query_of_paused(query, services.definitions))
+        return json_response(page_with_holds(page, services.definitions))
 
     @routes.get("/{flow}", summary="One flow: its latest run")
     def get_flow(flow: str) -> Response:
         found = services.index.get(_flow_id(flow))
         if found is None:
             raise UnknownName(f"there is no flow {flow}", hint="one that has just started shows up within a second: `sfc flows list`")
-        return json_response(found)
+        return json_response(with_holds(found, services.definitions))
 
     @routes.get("/{flow}/history", summary="The events of a flow, in order")
     def get_history(flow: str, run: Annotated[int | None, Query(description="Default: the latest.")] = None) -> Response:

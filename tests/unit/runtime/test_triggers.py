@@ -17,7 +17,7 @@ from sfc.runtime.trigger_start import place_trigger
 from sfc.runtime.triggers import TriggerRole
 from sfc.wire.commands import Received, decode_command
 from sfc.wire.dead_letters import DeadLetter, decode_dead_letter
-from sfc.wire.definitions import BlueprintHead, BlueprintVersion, Definition, TriggerRecord, encode_definition, key_of
+from sfc.wire.definitions import BlueprintHead, BlueprintVersion, Definition, SubjectHold, TriggerRecord, encode_definition, key_of
 from sfc.wire.partition import partition_of
 from sfc.wire.topics import Names, core_topics
 
@@ -46,8 +46,12 @@ class World:
         while self.definitions.step(0):
             pass
 
-    def version(self, number: int) -> None:
-        self.define(BlueprintVersion("shop", number, f"hash{number}", {}))
+    def version(self, number: int, group: str = "") -> None:
+        self.define(BlueprintVersion("shop", number, f"hash{number}", {"Sfc": {"Group": group}} if group else {}))
+
+    def hold(self, subject: str, *, held: bool) -> None:
+        self.revision += 1
+        self.define(SubjectHold(subject, self.revision, held))
 
     def head(self, *triggers: TriggerRecord, current: int = 1, status: str = "enabled") -> None:
         self.revision += 1
@@ -252,6 +256,32 @@ def test_a_role_that_joins_while_the_blueprint_is_paused_waits(world: World) -> 
     run(role)
     assert world.starts() == []
     world.head()
+    until(role, world.starts)
+
+
+@pytest.mark.parametrize("subject", ["version:shop@2", "group:retail"])
+def test_what_holds_the_current_version_leaves_its_backlog_in_the_topic(world: World, subject: str) -> None:
+    role = world.role()
+    world.version(2, group="retail")
+    world.hold(subject, held=True)
+    world.publish({"order_id": "A"})
+    until(role, world.starts)  # version 1 is current, and none of its
+    world.head(current=2)
+    run(role, 1)
+    world.publish({"order_id": "B"})
+    run(role)
+    assert world.starts() == ["shop:A"]
+    world.hold(subject, held=False)
+    until(role, lambda: world.starts() == ["shop:A", "shop:B"])
+
+
+@pytest.mark.parametrize("subject", ["task:split", "version:shop@2", "group:food", "version:other@1"])
+def test_holds_of_tasks_and_of_others_leave_the_triggers_alone(world: World, subject: str) -> None:
+    world.version(3, group="retail")
+    world.head(current=3)
+    world.hold(subject, held=True)
+    role = world.role()
+    world.publish({"order_id": "A"})
     until(role, world.starts)
 
 
