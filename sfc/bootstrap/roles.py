@@ -158,12 +158,12 @@ def add_workers(
     from sfc_workers.common import CommonWorker, SpecificWorker
     from sfc_workers.secrets import Secrets
 
-    options |= {"secrets": Secrets(site.settings.secrets_dir), "connections_max": site.settings.worker_connections_max}
+    calling = options | {"secrets": Secrets(site.settings.secrets_dir), "connections_max": site.settings.worker_connections_max}
     if common:
-        crew.add("common", lambda: CommonWorker(site.log, site.names, definitions, **options))
+        crew.add("common", lambda: CommonWorker(site.log, site.names, definitions, **calling))
     if blueprints is None or blueprints:
         ensure_job_topics(site, [], list(blueprints or ()))
-        crew.add("specific", lambda: SpecificWorker(site.log, site.names, handlers, definitions, blueprints, **options))
+        crew.add("specific", lambda: SpecificWorker(site.log, site.names, handlers, definitions, blueprints, **calling))
 
 
 def ensure_job_topics(site: Site, tasks: Sequence[str], blueprints: Sequence[str] = ()) -> None:
