@@ -63,7 +63,7 @@ def list_flows(
         if every:
             _list_all(bulk.pages(gateway, query), as_json=as_json)
             return
-        page = gateway.flows(**query, limit=limit, **({"cursor": cursor} if cursor else {}))
+        page = gateway.flows(**query, limit=limit, cursor=cursor)
     output.print_rows(page["flows"], COLUMNS, as_json=as_json, none="no such flows")
     if page.get("next_cursor"):
         print(f"there are more: --all, or go on with --cursor {page['next_cursor']}", file=sys.stderr)
