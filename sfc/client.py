@@ -227,6 +227,13 @@ class Client:
     def undrain_workers(self, pool: str) -> Json:
         return self._object("POST", f"/workers/{_part(pool)}/undrain")
 
+    def schedules(self) -> list[Json]:
+        """{blueprint, id, cron, time_zone, catch_up, input, status, next_ms, last_ms, upcoming}, by blueprint and id."""
+        return self._list("schedules", "/schedules")
+
+    def schedule(self, blueprint: str, id: str) -> Json:
+        return self._object("GET", f"/schedules/{_part(blueprint)}/{_part(id)}")
+
     # Overview
 
     def stats(self, blueprint: str = "") -> Json:

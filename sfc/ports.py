@@ -10,6 +10,7 @@ Nothing here is asynchronous. A ``Log`` may be shared between threads; what it h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
@@ -246,6 +247,32 @@ class Clock(Protocol):
         """Milliseconds since 1970, UTC."""
 
     def monotonic_s(self) -> float: ...
+
+
+class DueSchedule(NamedTuple):
+    """A schedule that is due. ``ticks``: nominal times of the flows to start, in order; [] when all of them are left out. ``was_ms``: the
+    tick at which it stands, ``next_ms``: the one to go to (0: none). Times in milliseconds since 1970."""
+
+    uid: str
+    blueprint: str
+    id: str
+    input: Any
+    ticks: tuple[int, ...]
+    was_ms: int
+    next_ms: int
+
+
+class ScheduleBook(Protocol):
+    """The schedules of all blueprints, shared by the gateways. Every call raises RegistryError when the database fails."""
+
+    def due(self, now_ms: int) -> list[DueSchedule]:
+        """Those with something to do now, in order of their ticks."""
+
+    def advance(self, done: Sequence[DueSchedule]) -> None:
+        """The log has their starts: they go on, unless somebody else was quicker."""
+
+    def alone(self) -> AbstractContextManager[bool]:
+        """Whether no other gateway is at it; saves work, and nothing rests on it."""
 
 
 class FlowDocument(Struct, frozen=True, omit_defaults=True):

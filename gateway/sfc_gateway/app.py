@@ -7,7 +7,21 @@ from importlib.resources import files
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from sfc_gateway import definitions, dev, drafts, flows, groups, holds, overview, problems, starts, versions, workers
+from sfc_gateway import (
+    dead_letters,
+    definitions,
+    dev,
+    drafts,
+    flows,
+    groups,
+    holds,
+    overview,
+    problems,
+    schedules,
+    starts,
+    versions,
+    workers,
+)
 from sfc_gateway.services import Services
 
 _ABOUT = (
@@ -28,6 +42,8 @@ def create_app(services: Services) -> FastAPI:
     v1.include_router(workers.router(services))
     v1.include_router(groups.router(services))
     v1.include_router(drafts.router(services))
+    v1.include_router(schedules.router(services))
+    v1.include_router(dead_letters.router(services))
     v1.include_router(overview.router(services))
     v1.include_router(dev.router(services) if services.dev else dev.absent())
     app.include_router(v1)

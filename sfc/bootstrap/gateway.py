@@ -20,15 +20,17 @@ def start_gateway(site: Site, crew: Crew, *, dev: bool, index: Any = None) -> tu
     from sfc_gateway.server import serve
     from sfc_gateway.services import Services
 
-    from sfc.registry import Registry
+    from sfc.registry import Registry, Schedules
     from sfc.registry.control import RegistryControl
     from sfc.registry.outbox import Outbox
     from sfc.runtime.answers import Answers
+    from sfc.runtime.dead_letters import DeadLetterOffice
+    from sfc.runtime.schedules import ScheduleRole
     from sfc.runtime.starts import Appender
 
+    registry = Registry(site.settings.database_url(), site.clock)
     definitions = site.definitions()
     definitions.load()
-    registry = Registry(site.settings.database_url(), site.clock)
     registry.raise_revision(definitions.revision_max)
     registry.settings(site.shards)
     kicked = threading.Event()
@@ -36,6 +38,8 @@ def start_gateway(site: Site, crew: Crew, *, dev: bool, index: Any = None) -> tu
     crew.add("outbox", lambda: OutboxRole(Outbox(registry, site.log, site.names, site.shards), kicked))
     crew.add("control", lambda: RegistryControl(site.log, site.names, registry, kicked.set))
     crew.add("definitions", lambda: Shared(definitions))
+    schedules = Schedules(registry)
+    crew.add("schedules", lambda: ScheduleRole(schedules, site.log, site.names, site.shards, definitions, site.clock))
     answers = Answers(site.log, site.names, site.instance)
     crew.add("answers", lambda: Shared(answers))
     index = index if index is not None else open_index(site)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from sfc.cli import blueprints, dead_letters, documents, drafts, flows, groups, overview, roles, starts, tasks, topics, workers
+from sfc.cli import blueprints, dead_letters, documents, drafts, flows, groups, overview, roles, schedules, starts, tasks, topics, workers
 from sfc.cli.context import Group
 from sfc.cli.exits import EPILOG
 
@@ -33,4 +33,5 @@ app.add_typer(tasks.app, name="tasks")
 app.add_typer(groups.app, name="groups")
 app.add_typer(drafts.app, name="drafts")
 app.add_typer(workers.app, name="workers")
+app.add_typer(schedules.app, name="schedules")
 app.add_typer(dead_letters.app, name="dead-letters")

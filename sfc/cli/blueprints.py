@@ -33,14 +33,17 @@ def list_blueprints(
         Column("version", lambda b: f"@{b.get('current') or b.get('version', '')}", "right"),
         Column("status", lambda b: str(b.get("status", ""))),
         Column("group", lambda b: str(b.get("group") or "")),
-        Column("triggers", lambda b: ", ".join(_trigger(t) for t in b.get("triggers") or ())),
+        Column("triggers", lambda b: ", ".join(what for _, what in _triggers(b))),
         Column("held by", lambda b: ", ".join(str(h["subject"]) for h in b.get("holds") or ()), style="yellow"),
     ]
     output.print_rows(found, columns, as_json=as_json, none="no blueprints yet: `sfc deploy PATH`")
 
 
-def _trigger(trigger: Mapping[str, Any]) -> str:
-    return str(trigger.get("topic") or trigger.get("id"))
+def _triggers(blueprint: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Ids of the triggers, and what they wait for: topics as the registry has them, schedules as they stand in the document."""
+    topics = [(str(t.get("id")), str(t.get("topic") or t.get("id"))) for t in blueprint.get("triggers") or ()]
+    written = ((blueprint.get("document") or {}).get("Sfc") or {}).get("Triggers") or ()
+    return topics + [(t["Id"], f"{t['Schedule']} {t.get('TimeZone', 'UTC')}") for t in written if "Schedule" in t]
 
 
 @app.command()
@@ -66,7 +69,7 @@ def show(
             ("current", f"@{found['current']}" if found.get("current") not in (None, shown) else ""),
             ("hash", str(found.get("hash") or "")),
             ("created", output.local_time(found.get("created_ms"))),
-            ("triggers", ", ".join(f"{t.get('id')}: {_trigger(t)}" for t in found.get("triggers") or ())),
+            ("triggers", ", ".join(f"{trigger}: {what}" for trigger, what in _triggers(found))),
         ],
     )
     if found.get("document"):

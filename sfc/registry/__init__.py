@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sfc.registry.outbox import Outbox
     from sfc.registry.registry import Registry
     from sfc.registry.rollback import RolledBack
+    from sfc.registry.schedules import ScheduleInfo, Schedules
     from sfc.registry.views import BlueprintInfo, Deployed, Edited, TaskInfo
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "Outbox",
     "Registry",
     "RolledBack",
+    "ScheduleInfo",
+    "Schedules",
     "TaskInfo",
     "load_documents",
     "parse_document",
@@ -45,6 +48,7 @@ _HOMES = {
     "Outbox": "outbox",
     "Registry": "registry",
     "RolledBack": "rollback",
+    **dict.fromkeys(("ScheduleInfo", "Schedules"), "schedules"),
     **dict.fromkeys(("BlueprintInfo", "Deployed", "Edited", "TaskInfo"), "views"),
 }
 

@@ -11,10 +11,11 @@ from sfc.engine.link import duration_ms
 from sfc.errors import Problem
 from sfc.registry.http_document import check_url
 from sfc.registry.scaling import check_scale
+from sfc.registry.schedule_document import check_schedule, refuse_schedule_fields
 from sfc.registry.shapes import NAME, Checks, did_you_mean, join, shown
 
 _FIELDS = ("Name", "Group", "MessageType", "Triggers", "Input", "Retention", "Resources", "Scale")
-_TRIGGER_FIELDS = ("Id", "Topic", "FlowId", "When", "From", "Schedule", "TimeZone", "Input")
+_TRIGGER_FIELDS = ("Id", "Topic", "FlowId", "When", "From", "Schedule", "TimeZone", "Input", "CatchUp")
 _LATER = ("blueprint", "signal", "sfc", "grpc")
 _ROUTES = "task:NAME, topic:NAME or an http(s) URL"
 
@@ -112,15 +113,15 @@ def _trigger(checks: Checks, value: Any, at: str, seen: set[str]) -> None:
     scheduled = isinstance(value, dict) and "Schedule" in value
     trigger = checks.fields(value, at, _TRIGGER_FIELDS, ["Id"] if scheduled else ["Id", "Topic"])
     if scheduled:
-        checks.not_yet(join(at, "Schedule"), "A schedule", "Leave the trigger out.")
+        check_schedule(checks, trigger, at)
     else:
-        for field in ("TimeZone", "Input"):
-            if field in trigger:
-                checks.add("unknown-field", join(at, field), f"{field} belongs to a Schedule.", "Leave it out.")
+        refuse_schedule_fields(checks, trigger, at)
     if "Id" in trigger and (name := checks.name(trigger["Id"], join(at, "Id"))):
         if name in seen:
             checks.add("twice", join(at, "Id"), f"a trigger {name} is there already.", "Give each trigger an Id of its own.")
         seen.add(name)
+    if scheduled:
+        return
     if "Topic" in trigger:
         checks.topic(trigger["Topic"], join(at, "Topic"))
     if "FlowId" in trigger:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlmodel import Session, select
 
 from sfc.errors import InvalidDocument, Problem
+from sfc.registry import schedules
 from sfc.registry.blueprint_document import KnownTask, check_blueprint, name_of_blueprint, pin, resources_of
 from sfc.registry.documents import canonical, content_hash
 from sfc.registry.session import Edit
@@ -181,13 +182,14 @@ def as_deployed(session: Session, row: BlueprintRow, document: dict[str, Any]) -
 
 
 def point_at(edit: Edit, row: BlueprintRow, version: int, document: dict[str, Any], revision: int, new_id: Callable[[], str]) -> None:
-    """Makes a version the current one: its triggers and its group become the active ones. The caller publishes the head."""
+    """Makes a version the current one: its triggers, schedules and its group become the active ones. The caller publishes the head."""
     section = document["Sfc"]
     triggers = active_triggers(section.get("Triggers", []), triggers_of(row), new_id)
     row.current, row.revision, row.updated_ms = version, revision, edit.now_ms
     row.group, row.triggers = section.get("Group", ""), triggers_text(triggers)
     edit.session.add(row)
     edit.session.flush()
+    schedules.sync(edit, row.name, document, new_id)
 
 
 def active_triggers(documents: list[dict[str, Any]], before: list[TriggerRecord], new_id: Callable[[], str]) -> list[TriggerRecord]:
@@ -195,6 +197,8 @@ def active_triggers(documents: list[dict[str, Any]], before: list[TriggerRecord]
     known = {t.id: t for t in before}
     triggers = []
     for document in documents:
+        if "Topic" not in document:
+            continue  # a schedule: see sfc.registry.schedules
         record = TriggerRecord(
             uid="",
             id=document["Id"],
