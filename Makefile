@@ -53,6 +53,10 @@ lint: $(VENV)/.installed-dev ## ruff, mypy --strict and the import rule
 bench: $(VENV)/.installed-dev ## measure SFC against the floor on a broker of its own
 	$(BIN)/python benchmarks/bench.py $(if $(KAFKA),--kafka $(KAFKA))
 
+.PHONY: docs
+docs: $(VENV)/.installed-dev ## write docs/reference/cli.md from the commands' help
+	@COLUMNS=110 $(BIN)/python docs/write_cli_reference.py
+
 .PHONY: lock
 lock: pyproject.toml ## resolve the locks anew (needs the network)
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock

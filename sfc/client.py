@@ -240,12 +240,19 @@ class Client:
         """{blueprints: [{blueprint, version, flows, paused, states}], dead_letters: {reason: count}, replies_dropped}."""
         return self._object("GET", "/statistics", _given(blueprint=blueprint))
 
-    def dead_letters(self, limit: int = 50, cursor: str = "") -> Json:
-        """{dead_letters, next_cursor}, newest first."""
-        return self._object("GET", "/dead-letters", _given(limit=limit, cursor=cursor))
+    def dead_letters(self, limit: int = 50, cursor: str = "", state: str = "open") -> Json:
+        """{dead_letters, next_cursor}, newest first. ``state``: open, replayed, discarded or all."""
+        return self._object("GET", "/dead-letters", _given(limit=limit, cursor=cursor, state=state))
 
     def dead_letter(self, id: str) -> Json:
         return self._object("GET", f"/dead-letters/{_part(id)}")
+
+    def replay_dead_letter(self, id: str, **mended: Any) -> Json:
+        """Appends the record again to its topic: {id, state, topic}. ``value=…`` (any JSON) goes instead of its own value."""
+        return self._object("POST", f"/dead-letters/{_part(id)}/replay", content=mended, body=True)
+
+    def discard_dead_letter(self, id: str) -> Json:
+        return self._object("POST", f"/dead-letters/{_part(id)}/discard")
 
     def cluster(self) -> Json:
         return self._object("GET", "/cluster")

@@ -1,15 +1,14 @@
-"""/v1/statistics, /v1/dead-letters, /v1/cluster; probes and metrics."""
+"""/v1/statistics, /v1/cluster; probes and metrics."""
 
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from sfc.errors import UnknownName
 from sfc.ports import Partition
 from sfc.wire.state import decode_shard, shard_key
 from sfc_gateway.bodies import json_response
@@ -37,18 +36,6 @@ def router(services: Services) -> APIRouter:
         return json_response(
             {**found, "dead_letters": services.index.counters().dead_letters, "replies_dropped": replies_dropped(services)}
         )
-
-    @routes.get("/dead-letters", summary="What could not be understood, newest first")
-    def dead_letters(limit: Annotated[int, Query(ge=1, le=1000)] = 50, cursor: str = "") -> Response:
-        return json_response(services.index.dead_letters(limit, cursor))
-
-    @routes.get("/dead-letters/{letter}", summary="One dead letter with its record")
-    def dead_letter(letter: str) -> Response:
-        """Key, value and headers are base64: they may be anything."""
-        found = services.index.dead_letter(letter)
-        if found is None:
-            raise UnknownName(f"there is no dead letter {letter}", hint="`sfc dead-letters list` shows those there are")
-        return json_response(found)
 
     @routes.get("/cluster", summary="Where this gateway stands")
     def cluster() -> Response:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sfc.ports import Clock, FlowIndex, Log
 from sfc.registry import Registry
 from sfc.runtime.answers import Answers
+from sfc.runtime.dead_letters import DeadLetterOffice
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.starts import Appender
 from sfc.wire.topics import Names
@@ -34,6 +35,7 @@ class Services:
     kick: Callable[[], None]
     index: FlowIndex
     appender: Appender
+    office: DeadLetterOffice
     answers: Answers
     dev: bool = False
     embedded: bool = False

@@ -44,6 +44,7 @@ def start_gateway(site: Site, crew: Crew, *, dev: bool, index: Any = None) -> tu
     crew.add("answers", lambda: Shared(answers))
     index = index if index is not None else open_index(site)
     appender = Appender(site.log, site.names, site.shards)
+    office = DeadLetterOffice(site.log, site.names, site.instance)
     services = Services(
         log=site.log,
         names=site.names,
@@ -55,6 +56,7 @@ def start_gateway(site: Site, crew: Crew, *, dev: bool, index: Any = None) -> tu
         kick=kicked.set,
         index=index,
         appender=appender,
+        office=office,
         answers=answers,
         dev=dev,
         embedded=not site.settings.kafka,
@@ -64,4 +66,4 @@ def start_gateway(site: Site, crew: Crew, *, dev: bool, index: Any = None) -> tu
         ready=lambda: crew.ready,
     )
     server = serve(create_app(services), site.settings.host, site.settings.port)
-    return server, [definitions.close, registry.close, index.close, appender.close, answers.close]
+    return server, [definitions.close, registry.close, index.close, appender.close, office.close, answers.close]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +14,10 @@ from sfc.cli import context, output
 from sfc.cli.context import Json
 from sfc.cli.output import Column
 
-app = typer.Typer(help="List and show records that could not be understood.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from sfc.client import Client
+
+app = typer.Typer(help="List, show, replay and discard records that could not be understood.", no_args_is_help=True)
 
 
 def readable(data: Any) -> str:
@@ -25,22 +30,125 @@ def readable(data: Any) -> str:
         return str(data)
 
 
+class State(StrEnum):
+    """What became of a dead letter."""
+
+    OPEN = "open"
+    REPLAYED = "replayed"
+    DISCARDED = "discarded"
+    ALL = "all"
+
+
 @app.command("list")
 def list_dead_letters(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most, newest first.")] = 50,
+    cursor: Annotated[str, typer.Option(help="Where to go on: as the page before says.")] = "",
+    state: Annotated[State, typer.Option(help="What became of them.")] = State.OPEN,
     as_json: Json = False,
 ) -> None:
     """List dead letters, newest first."""
     with context.client() as gateway:
-        page = gateway.dead_letters(limit=limit)
+        page = gateway.dead_letters(limit=limit, cursor=cursor, state=state.value)
     columns = [
         Column("id", lambda d: str(d["id"]), whole=True),
         Column("time", lambda d: output.local_time(d.get("at_ms")), whole=True),
+        *([] if state is State.OPEN else [Column("state", lambda d: str(d.get("state", "open")))]),
         Column("reason", lambda d: str(d["reason"]), style="red"),
         Column("from", lambda d: f"{d['topic']}-{d['partition']}@{d['offset']}"),
         Column("detail", lambda d: output.shortened(d.get("detail") or "")),
     ]
     output.print_rows(page["dead_letters"], columns, as_json=as_json, none="no dead letters")
+    if page.get("next_cursor") and not as_json:
+        output.error_console().print(f"there are more: --cursor {page['next_cursor']}", markup=False)
+
+
+Letters = Annotated[list[str] | None, typer.Argument(metavar="ID", help="As `list` shows them.")]
+Everything = Annotated[bool, typer.Option("--all", help="All that are open, or those of --reason and --topic.")]
+OfReason = Annotated[str, typer.Option("--reason", help="With --all: only those of this reason.")]
+OfTopic = Annotated[str, typer.Option("--topic", help="With --all: only those that came from this topic.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+
+
+@app.command()
+def replay(
+    letters: Letters = None,
+    value: Annotated[str, typer.Option("--value", metavar="JSON", help="Goes instead of the record's own value; @FILE reads a file.")] = "",
+    everything: Everything = False,
+    reason: OfReason = "",
+    topic: OfTopic = "",
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Append records again to the topics that they came from: everybody who reads those sees new records."""
+    from sfc.cli.starts import read_input
+
+    if value and (everything or len(letters or ()) != 1):
+        raise typer.BadParameter("--value is for one dead letter: name its ID")
+    mended = {"value": read_input(value, "--value")} if value else {}
+    _each(
+        "replay", "replayed", letters, everything, reason, topic, yes, as_json, lambda client, id_: client.replay_dead_letter(id_, **mended)
+    )
+
+
+@app.command()
+def discard(
+    letters: Letters = None,
+    everything: Everything = False,
+    reason: OfReason = "",
+    topic: OfTopic = "",
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Take dead letters off the list of what is open. The records stay in their topics."""
+
+    def away(gateway: Client, letter: str) -> Any:
+        return gateway.discard_dead_letter(letter)
+
+    _each("discard", "discarded", letters, everything, reason, topic, yes, as_json, away)
+
+
+def _each(
+    verb: str,
+    done: str,
+    letters: list[str] | None,
+    everything: bool,
+    reason: str,
+    topic: str,
+    yes: bool,
+    as_json: bool,
+    act: Callable[[Client, str], Any],
+) -> None:
+    if bool(letters) == everything:
+        raise typer.BadParameter("name the dead letters, or say --all")
+    with context.client() as gateway:
+        chosen = list(letters or ()) or [
+            d["id"] for d in _open(gateway) if (not reason or d["reason"] == reason) and (not topic or d["topic"] == topic)
+        ]
+        if everything and chosen and not yes:
+            typer.confirm(f"{verb} {len(chosen)} dead letter{'s' * (len(chosen) != 1)}?", abort=True, err=True)
+        answers = []
+        with output.progress(verb, len(chosen)) as advance:
+            for id_ in chosen:
+                answers.append(act(gateway, id_))
+                advance()
+    if as_json:
+        output.print_json(answers)
+    elif everything:
+        output.say(f"{done} {len(answers)}")
+    else:
+        for answer in answers:
+            output.say(f"{done} {answer['id']}" + (f" to {answer['topic']}" if "topic" in answer else ""))
+
+
+def _open(gateway: Client) -> Iterator[dict[str, Any]]:
+    """All that are open, page by page. Collected first: what is resolved leaves the list."""
+    cursor = ""
+    while True:
+        page = gateway.dead_letters(limit=1000, cursor=cursor)
+        yield from page["dead_letters"]
+        cursor = page.get("next_cursor") or ""
+        if not cursor:
+            return
 
 
 @app.command()
@@ -54,6 +162,7 @@ def show(letter: Annotated[str, typer.Argument(metavar="ID", help="As `list` sho
     output.card(
         str(found["id"]),
         [
+            ("state", _state(found)),
             ("reason", str(found["reason"])),
             ("detail", str(found.get("detail") or "")),
             ("from", f"{found['topic']}-{found['partition']}@{found['offset']}"),
@@ -63,3 +172,11 @@ def show(letter: Annotated[str, typer.Argument(metavar="ID", help="As `list` sho
             ("headers", "\n".join(f"{name}: {readable(value)}" for name, value in found.get("headers") or ())),
         ],
     )
+
+
+def _state(letter: dict[str, Any]) -> str:
+    state = str(letter.get("state") or "open")
+    if state == "open":
+        return state
+    by = f" by {letter['resolved_by']}" if letter.get("resolved_by") else ""
+    return f"{state}{by}, {output.local_time(letter.get('resolved_ms'))}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -71,6 +72,11 @@ def warn(text: str) -> None:
     print(f"warning: {text}", file=sys.stderr)
 
 
+def note(text: str) -> None:
+    """A line on stderr beside a result: worth knowing, and nothing is wrong."""
+    print(f"note: {text}", file=sys.stderr)
+
+
 def print_json(document: Any) -> None:
     print(json.dumps(document, ensure_ascii=False, default=str, indent=2 if sys.stdout.isatty() else None))
 
@@ -88,6 +94,18 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], *, 
         console().print(table(rows, columns))
     else:
         error_console().print(none, markup=False)
+
+
+@contextmanager
+def progress(description: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal, for what takes a while: call what it gives after each of the ``total`` steps."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    shown = error_console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=shown, disable=total < 2 or not shown.is_terminal, transient=True) as bars:
+        bar = bars.add_task(description, total=total)
+        yield lambda: bars.advance(bar)
 
 
 def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> Table:

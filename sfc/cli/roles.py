@@ -88,7 +88,7 @@ def trigger(kafka: Kafka = None, port: Port = None) -> None:
 
 
 def worker(
-    modules: Annotated[list[str] | None, typer.Argument(metavar="[MODULE]...", help="Python modules with @task functions.")] = None,
+    modules: Annotated[list[str] | None, typer.Argument(metavar="MODULE", help="Python modules with @task functions.")] = None,
     common: Annotated[
         bool | None,
         typer.Option("--common/--no-common", help="Whether to do jobs of common blueprints' HTTP tasks too; with --blueprint: no."),

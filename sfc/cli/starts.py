@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sfc.cli import context, exits
 from sfc.cli.context import Json
 
+if TYPE_CHECKING:
+    from sfc.client import Client
+
 ENDED_BADLY = ("FAILED", "TIMED_OUT", "ABORTED")
 
 
-def read_input(text: str) -> Any:
-    """The value of ``--input``: JSON, ``@file``, or ``-`` for stdin. Raises BadInput that says where it is no JSON."""
+_BARE_KEY = re.compile(r"\s*\{\s*[A-Za-z_]").match
+
+
+def read_input(text: str, option: str = "--input") -> Any:
+    """The value of an option: JSON, ``@file``, or ``-`` for stdin. Raises BadInput that says where it is no JSON."""
     import msgspec
 
     from sfc.errors import BadInput
 
-    where = "--input"
+    where = option
     if text == "-":
         where, text = "stdin", sys.stdin.read()
     elif text.startswith("@"):
@@ -28,11 +35,12 @@ def read_input(text: str) -> Any:
         try:
             text = Path(where).read_text()
         except OSError as e:
-            raise BadInput(f"--input names {where}, which can't be read: {e.strerror}") from None
+            raise BadInput(f"{option} names {where}, which can't be read: {e.strerror}") from None
     try:
         return msgspec.json.decode(text)  # keeps integers of any size
     except msgspec.DecodeError as e:
-        raise BadInput(f"{where} is no JSON: {e}; it starts with {text[:40]!r}", hint="text needs quotes of its own: '\"text\"'") from None
+        hint = "keys need quotes: '{\"name\": \"Ada\"}'" if _BARE_KEY(text) else "text needs quotes of its own: '\"text\"'"
+        raise BadInput(f"{where} is no JSON: {e}; it starts with {text[:40]!r}", hint=hint) from None
 
 
 def start(
@@ -42,22 +50,29 @@ def start(
     wait: Annotated[str | None, typer.Option("--wait", metavar="10s", help="Wait so long for the flow's end.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Start a flow. With --wait, exit code 1 where it ended badly."""
+    """Start a flow. With --wait, exit code 1 where it ended badly, 7 where it still runs."""
     from sfc.cli import output
 
     value = read_input(input_text)
     with context.client() as gateway:
         answer = gateway.start(blueprint, value, id=flow, wait=wait)
-    status = str(answer.get("status", ""))
+        late = bool(wait) and answer.get("status", "RUNNING") == "RUNNING"
+        if late:
+            answer = {**answer, "status": "RUNNING", **_why(gateway, str(answer.get("flow")))}
+    status, started = str(answer.get("status", "")), str(answer.get("flow"))
+    if flow and started != f"{blueprint}:{flow}":
+        output.note(f"{flow!r} has other characters than A-Z a-z 0-9 . _ : - or is too long: the flow is named by its hash, {started}")
+    if answer.get("existed"):
+        output.note(f"{started} is there already{f' ({status})' if status else ''}; nothing was started")
     if as_json:
         output.print_json(answer)
+    elif late:
+        output.say(f"{started} still runs after {wait}{': ' if answer.get('why') else ''}{answer.get('why', '')}")
     elif not wait:
-        output.say(f"started {answer.get('flow')}")
-    elif status in ("", "RUNNING"):
-        output.say(f"{answer.get('flow')} still runs after {wait}")
+        output.say(started if answer.get("existed") else f"started {started}")
     else:
         output.card(
-            str(answer.get("flow")),
+            started,
             [
                 ("status", status),
                 ("output", output.shortened(answer["output"], 2000) if "output" in answer else ""),
@@ -65,5 +80,28 @@ def start(
                 ("cause", str(answer.get("cause") or "")),
             ],
         )
-    if status in ENDED_BADLY:
+    if late:
+        raise typer.Exit(exits.STILL_RUNNING)
+    if wait and status in ENDED_BADLY:
         raise typer.Exit(exits.FAILED)
+
+
+def _why(gateway: Client, flow: str) -> dict[str, Any]:
+    """Why a flow has not ended, as far as the index knows: {why, states, paused_by}."""
+    from sfc.errors import SfcError
+
+    try:
+        found = gateway.flow(flow)
+        events = [] if found.get("paused_by") else gateway.history(flow)
+    except SfcError:  # not indexed yet
+        return {}
+    held, states = found.get("paused_by") or [], found.get("states") or []
+    why = f"paused by {', '.join(held)}" if held else f"it is in {', '.join(states)}{_waits_for(events)}" if states else ""
+    return {"why": why, "states": states, "paused_by": held}
+
+
+def _waits_for(events: list[dict[str, Any]]) -> str:
+    """The tasks whose jobs are out: the last word of their branches is that they were scheduled."""
+    last = {event.get("branch", 0): event for event in events if "branch" in event}
+    tasks = [str(e.get("task")) for e in last.values() if e.get("name") == "TaskScheduled" and e.get("task")]
+    return f", waiting for {', '.join(tasks)} (does a worker run that does it?)" if tasks else ""

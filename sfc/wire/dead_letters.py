@@ -25,7 +25,9 @@ class DeadLetter(NamedTuple):
 
     @property
     def id(self) -> str:
-        return f"{self.topic_id or self.topic}-{self.partition}-{self.offset}"
+        """Fit for a path of HTTP: Kafka writes its topic ids as base64, which has slashes."""
+        named = (self.topic_id or self.topic).replace("+", "-").replace("/", "_").rstrip("=")
+        return f"{named}-{self.partition}-{self.offset}"
 
 
 _OWN = {

@@ -23,6 +23,7 @@ from sfc.engine.effects import Reply
 from sfc.ports import Partition, TopicSpec
 from sfc.registry import Outbox, Registry
 from sfc.runtime.answers import Answers
+from sfc.runtime.dead_letters import DeadLetterOffice
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.starts import Appender
 from sfc.wire.commands import decode_command
@@ -68,6 +69,7 @@ class Gateway:
             index=self.index,
             appender=Appender(self.log, self.names, SHARDS),
             answers=self.answers,
+            office=DeadLetterOffice(self.log, self.names, "gw-1"),
             dev=True,
             embedded=True,
             verdict_s=2.0,
