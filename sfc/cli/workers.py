@@ -28,8 +28,14 @@ def wish(pool: Mapping[str, Any]) -> str:
     return text if low is None and high is None else f"{text} (document: {scale['min']} to {scale['max']})"
 
 
-def _at_work(pool: Mapping[str, Any]) -> str:
-    return "\n".join(f"{m['instance']}: {', '.join(m['partitions']) or 'no partition'}" for m in pool["members"])
+def at_work(pool: Mapping[str, Any]) -> str:
+    """A line for each worker: its instance and its partitions, by number alone where the pool has one topic."""
+    lines = []
+    for member in pool["members"]:
+        named = member["partitions"]
+        numbers = [p.rpartition("-")[2] for p in named] if len(pool["topics"]) == 1 else named
+        lines.append(f"{member['instance']}: {', '.join(numbers) or 'none'}")
+    return "\n".join(lines)
 
 
 @app.command("list")
@@ -42,7 +48,7 @@ def list_workers(as_json: Json = False) -> None:
         Column("wanted", wish),
         Column("lag", lambda p: str(p["lag"]), "right"),
         Column("workers", lambda p: str(len(p["members"])), "right"),
-        Column("at work", _at_work),
+        Column("partitions of each", at_work),
     ]
     output.print_rows(found["pools"], columns, as_json=as_json, none="no pools yet: deploy a task that SFC's workers do")
     if not as_json and any(pool["scale"] for pool in found["pools"]):
