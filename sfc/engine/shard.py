@@ -88,8 +88,8 @@ def held_by(shard: ShardState, flow: Flow, program: Program | None) -> Held | No
 
 
 def stood_since(flow: Flow, since_ms: int) -> int:
-    """Since when a flow has stood under a hold that began at ``since_ms``: no longer than it is there, or came to stand."""
-    return max(since_ms, flow.started_ms, flow.stood_ms)
+    """Since when a flow has stood under a hold that began at ``since_ms``: one that came under it later, since it came."""
+    return max(since_ms, flow.stood_ms)
 
 
 def subjects_of(flow: Flow, program: Program | None) -> tuple[str, ...]:

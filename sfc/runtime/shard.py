@@ -317,9 +317,7 @@ class OwnedShard:
             flow = self.flow(flow_id)
             if flow is None or not flow.running or waking.subject not in subjects_of(flow, self._program(flow)):
                 continue
-            self._decide(flow_id, Wake(waking.since_ms, waking.freeze), offset)
-            if (flow := self.flow(flow_id)) is not None:
-                self._timers.set(flow_id, next_due_ms(flow))  # it may have been parked
+            self._decide(flow_id, Wake(waking.since_ms, waking.freeze), offset)  # its timers come back with what that says
         if len(flows) <= WOKEN_PER_TICK_MAX:
             self.state.waking.pop(0)
 
