@@ -7,6 +7,8 @@ from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
 from sfc.engine.link import is_specific
+from msgspec import structs
+
 from sfc.errors import InvalidDocument, LogError, NoAnswer, Problem
 from sfc.log import get_logger
 from sfc.ports import TopicSpec
@@ -65,7 +67,17 @@ def deploy(services: Services, documents: Documents) -> list[Deployed]:
         if one.kind == "blueprint":
             place_triggers(services, one.name)
     publish(services, max((one.revision for one in saved), default=0))
-    return saved
+    return [_with_note(one) if services.embedded and _scales(document) else one for one, (_, document) in zip(saved, documents, strict=True)]
+
+
+def _scales(document: Any) -> bool:
+    section = document.get("Sfc", document)
+    return isinstance(section, dict) and "Scale" in section
+
+
+def _with_note(one: Deployed) -> Deployed:
+    note = "Scale has no effect on the embedded log: workers run in `sfc dev` itself (--worker MODULE)."
+    return structs.replace(one, notes=[*one.notes, note])
 
 
 def missing_topics(services: Services, documents: Documents, topics: Container[str]) -> list[str]:

@@ -50,8 +50,9 @@ class Running:
         self.site.log.close()
 
 
-def start_all(settings: Settings, *, memory: bool = False, modules: Sequence[str] = ()) -> Running:
-    """Every role in this process. The page listens first; the roles follow within a second."""
+def start_all(settings: Settings, *, memory: bool = False, modules: Sequence[str] = (), scaling: bool = False) -> Running:
+    """Every role in this process. The page listens first; the roles follow within a second. ``scaling``: with a scheduler, which on Kafka
+    runs workers in processes of their own where ``Scale`` asks for them."""
     site = open_site(settings, memory=memory)
     crew = Crew()
     index = None
@@ -76,6 +77,8 @@ def start_all(settings: Settings, *, memory: bool = False, modules: Sequence[str
     crew.add("bridge", lambda: bridge_role(site, tail))
     crew.add("flow-control", lambda: control_role(site, tail))
     add_workers(site, crew, tail, modules, common=True, blueprints=None)
+    if scaling and settings.kafka:  # the embedded log belongs to this process: others could not work on it
+        crew.add("scheduler", lambda: scheduler_role(site, tail))
     return Running(site, crew, server, server.url, [*closers, tail.close])
 
 
@@ -84,7 +87,7 @@ def run_dev(settings: Settings, memory: bool, modules: Sequence[str] = ()) -> No
     from rich.console import Console
 
     stop = stop_event()
-    running = _outliving_the_broker(settings, stop, lambda: start_all(settings, memory=memory, modules=modules))
+    running = _outliving_the_broker(settings, stop, lambda: start_all(settings, memory=memory, modules=modules, scaling=True))
     if running is None:
         return
     console = Console(stderr=True)
