@@ -6,9 +6,9 @@ import time
 from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
-from sfc.engine.link import is_specific
 from msgspec import structs
 
+from sfc.engine.link import is_specific
 from sfc.errors import InvalidDocument, LogError, NoAnswer, Problem
 from sfc.log import get_logger
 from sfc.ports import TopicSpec
@@ -67,7 +67,9 @@ def deploy(services: Services, documents: Documents) -> list[Deployed]:
         if one.kind == "blueprint":
             place_triggers(services, one.name)
     publish(services, max((one.revision for one in saved), default=0))
-    return [_with_note(one) if services.embedded and _scales(document) else one for one, (_, document) in zip(saved, documents, strict=True)]
+    return [
+        _with_note(one) if services.embedded and _scales(document) else one for one, (_, document) in zip(saved, documents, strict=True)
+    ]
 
 
 def _scales(document: Any) -> bool:

@@ -169,9 +169,7 @@ def run_scheduler(settings: Settings) -> None:
     _run_crew(settings, "scheduler", add)
 
 
-def run_worker(
-    settings: Settings, modules: list[str], common: bool, blueprints: Sequence[str] = (), tasks: Sequence[str] = ()
-) -> None:
+def run_worker(settings: Settings, modules: list[str], common: bool, blueprints: Sequence[str] = (), tasks: Sequence[str] = ()) -> None:
     sys.path.insert(0, str(Path.cwd()))  # modules are named as `python -m` would find them
 
     def add(site: Site, crew: Crew) -> None:

@@ -89,3 +89,10 @@ def test_on_the_embedded_log_workers_are_not_scaled(gateway: Any, client: Client
             assert answer.status_code == 409
             assert "on Kafka only" in answer.json()["detail"]
         assert len(http.get("/v1/workers").json()["pools"]) == 2
+
+
+def test_a_deploy_says_that_scale_has_no_effect_on_the_embedded_log(http: TestClient) -> None:
+    task, other = ({"source": n, "document": {"Name": n, **more}} for n, more in (("split", {"Scale": SCALE}), ("pick", {})))
+    split, pick = http.post("/v1/deploy", json=[task, other]).json()["deployed"]
+    assert ["Scale has no effect" in note for note in split["notes"]] == [True]
+    assert pick["notes"] == []
