@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 from sfc_workers import Handler, Job, Worker
 from sfc_workers.common import CommonWorker, SpecificWorker
 from sfc_workers.secrets import Secrets
@@ -131,9 +132,9 @@ def test_a_job_that_the_specific_worker_can_t_do_fails_and_may_be_caught(sfc: In
 
 
 def test_a_secret_is_in_the_call_and_nowhere_else(
-    sfc: Installation, shop: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    sfc: Installation, shop: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """All topics, the flow index and the log are searched for it."""
+    """All topics, the flow index, the log and the metrics are searched for it."""
     value = "hunter2-9f1c"
     folder = tmp_path / "secrets"
     folder.mkdir()
@@ -159,5 +160,5 @@ def test_a_secret_is_in_the_call_and_nowhere_else(
     written = [r for topic in site.log.topics() if topic.startswith(site.names.namespace + ".") for r in read_topic(site.log, topic)]
     assert len(written) > 10
     assert not [r for r in written if value.encode() in (r.value or b"") + (r.key or b"") + repr(r.headers).encode()]
-    assert value not in caplog.text
+    assert value not in caplog.text + "".join(capfd.readouterr()) + generate_latest().decode()
     assert not [file for file in tmp_path.rglob("*") if file.is_file() and file.parent != folder and value.encode() in file.read_bytes()]

@@ -166,6 +166,29 @@ def test_on_kafka_a_missing_topic_is_refused_before_anything_is_saved(gateway: A
         assert http.get("/v1/blueprints").json()["blueprints"] == []
 
 
+def test_a_specific_blueprint_gets_its_job_topic(gateway: Any, http: TestClient) -> None:
+    specific = {**WITH_TASK, "Sfc": {"Name": "orders", "MessageType": "specific"}}
+    assert http.put("/v1/tasks/split", json=TASK).status_code == 201
+    assert http.put("/v1/blueprints/orders", json={**specific, "Sfc": {"Name": "orders", "MessageType": "common"}}).status_code == 201
+    assert gateway.names.specific_jobs("orders") not in gateway.log.topics()
+    assert http.put("/v1/blueprints/orders", json=specific).status_code == 201
+    assert gateway.log.topics()[gateway.names.specific_jobs("orders")] == 2
+    assert gateway.definitions.program("orders", 2).targets["A"].topic == "t.jobs.orders"
+
+
+def test_where_no_topic_may_be_made_a_specific_blueprint_without_its_own_is_refused(gateway: Any) -> None:
+    document = {**MACHINE, "Sfc": {"Name": "orders", "MessageType": "specific"}}
+    with TestClient(gateway.app(create_topics=False)) as http:
+        answer = http.put("/v1/blueprints/orders", json=document)
+        assert answer.status_code == 422
+        (problem,) = answer.json()["problems"]
+        assert (problem["code"], problem["pointer"]) == ("topic-missing", "/Sfc/MessageType")
+        assert "the blueprint's job topic" in problem["message"]
+        assert "t.jobs.orders" in problem["hint"]
+        gateway.log.create([TopicSpec("t.jobs.orders", 2)])
+        assert http.put("/v1/blueprints/orders", json=document).status_code == 201
+
+
 def test_pausing_a_blueprint_is_known_when_it_is_answered(gateway: Any, http: TestClient) -> None:
     http.put("/v1/blueprints/orders", json=MACHINE)
     answer = http.post("/v1/blueprints/orders/pause", json={"reason": "stock"})
