@@ -102,6 +102,8 @@ def _set_row(edit: Edit, kind: str, name: str, wanted: HoldRow, freeze: bool | N
             same_timers(f"{kind} {name}", freeze, row.freeze)
         return HoldEdited(wanted.subject, wanted.held, row.revision if row is not None else 0, False)
     wanted.revision = edit.next_revision()
+    if row is not None and not wanted.held:
+        wanted.freeze = row.freeze  # it is told as it was
     saved = edit.session.merge(wanted)
     edit.publish(_definition(saved), saved.revision)
     edit.publish_hold(_command(saved))

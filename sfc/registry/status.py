@@ -50,7 +50,9 @@ def set_status(edit: Edit, row: BlueprintRow, asked: Asked) -> Edited:
     held_before, held = row.status == "paused", to == "paused"
     row.status, row.revision, row.updated_ms = to, edit.next_revision(), edit.now_ms
     row.hold_reason, row.hold_by = (asked.reason, asked.by) if held else ("", "")
-    row.hold_freeze, row.hold_since_ms = asked.freeze is not False, edit.now_ms if held else 0
+    row.hold_since_ms = edit.now_ms if held else 0
+    if held:
+        row.hold_freeze = asked.freeze is not False  # one that is lifted is told as it was
     edit.session.add(row)
     edit.publish(blueprint_head(row), row.revision)
     if held != held_before:
