@@ -33,7 +33,7 @@ def router(services: Services) -> APIRouter:
         traceparent: Annotated[str, Header()] = "",
     ) -> Response:
         """The body is the flow's input, any JSON (none: an empty object). 202 with the flow's id; with ``wait`` 200 with its outcome
-        when it ends in time. A paused blueprint accepts starts, and they wait; a disabled one answers 409."""
+        when it ends in time. ``existed``: the id is that of an earlier flow, and nothing was started. A paused blueprint accepts starts, and they wait; a disabled one answers 409."""
         wait_s = duration_s(wait, "wait") if wait else 0.0
         if id and idempotency_key and id != idempotency_key:
             raise BadInput(f"id {id!r} and Idempotency-Key {idempotency_key!r} name two flows: give one of them")
@@ -69,12 +69,13 @@ def router(services: Services) -> APIRouter:
                     # A flow that ran before answers its own caller alone, and a stub may have lost a large output.
                     outcome = await run_in_threadpool(_ended_before, services, flow) or outcome
         if outcome is not None:
-            return json_response(outcome, 200, headers)
+            return json_response({**outcome, "existed": True} if replayed else outcome, 200, headers)
         accepted = {"flow": flow, "blueprint": name, "version": command.version, "status_url": status_url}
         if replayed:
+            accepted["existed"] = True
             known = await run_in_threadpool(services.index.get, flow)
             if known is not None:
-                accepted["version"] = known.version
+                accepted.update(version=known.version, status=known.status)
         return json_response(accepted, 202, headers)
 
     return routes

@@ -86,4 +86,5 @@ async def _explain_unknown(services: Services, flow: str, verb: str) -> None:
 
 
 def _plain(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
-    return {**body, "detail": answer.detail} if answer.detail else body
+    """``changed`` False: it was so already, as ``detail`` says."""
+    return {**body, "changed": False, "detail": answer.detail} if answer.detail else {**body, "changed": True}

@@ -21,8 +21,18 @@ Kafka = Annotated[str | None, typer.Option("--kafka", metavar="HOST:PORT", help=
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the history.")]
 
 
+_UsageError: Any = typer.BadParameter.__base__
+
+
 class Group(TyperGroup):
     """The root: an error that leaves a command becomes a line, a hint and an exit code."""
+
+    def main(self, *args: Any, **named: Any) -> Any:
+        shown, _UsageError.show = _UsageError.show, print_usage_error  # subclasses that show help keep theirs
+        try:
+            return super().main(*args, **named)
+        finally:
+            _UsageError.show = shown
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -39,6 +49,16 @@ class Group(TyperGroup):
                 traceback.print_exc()
             print_error(e)
             raise typer.Exit(exits.code_of(e)) from None
+
+
+def print_usage_error(error: Any, file: Any = None) -> None:
+    """Like the other errors, after the command's usage."""
+    where = file or sys.stderr
+    if error.ctx is not None:
+        print(error.ctx.get_usage(), file=where)
+    print(f"error: {error.format_message()}", file=where)
+    if error.ctx is not None:
+        print(f"hint: `{error.ctx.command_path} --help` shows what it takes", file=where)
 
 
 def print_error(error: Exception) -> None:

@@ -24,16 +24,17 @@ def pause(turn: Turn, command: Pause) -> None:
     flow = _running(turn, command.reply)
     if flow is None:
         return
-    if not flow.paused:
+    paused_before = flow.paused
+    if not paused_before:
         turn.emit(e.ExecutionPaused, True, turn.frozen_since_ms() or turn.now, command.reason, command.by)
-    _verdict(turn, command.reply, "done")
+    _verdict(turn, command.reply, "done", "was paused already" if paused_before else "")
 
 
 def resume(turn: Turn, command: Resume) -> None:
     flow = _running(turn, command.reply)
     if flow is None:
         return
-    _verdict(turn, command.reply, "done")
+    _verdict(turn, command.reply, "done", "" if flow.paused else "was not paused by itself")
     if not flow.paused:
         return
     if turn.held() is not None:

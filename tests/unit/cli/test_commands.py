@@ -96,7 +96,7 @@ def test_flows_list_passes_its_filters_and_shows_a_table() -> None:
     assert gateway.calls[0] == (
         "flows",
         (),
-        {"status": "RUNNING", "blueprint": "tmall-order", "version": 2, "state": "Split", "limit": 1},
+        {"status": "RUNNING", "blueprint": "tmall-order", "version": 2, "state": "Split", "limit": 1, "cursor": ""},
     )
     assert gateway.calls[-1][0] == "close"
     assert "tmall-order:o-1" in result.out
@@ -206,10 +206,58 @@ def test_start_reads_its_input_from_the_line_a_file_or_stdin(tmp_path: Path) -> 
     file.write_text('{"big": 123456789012345678901234567890}')
     big = {"big": 123456789012345678901234567890}
     for words, stdin in ((("--input", f"@{file}"), None), (("--input", "-"), file.read_text()), (("--input", file.read_text()), None)):
-        gateway = Gateway(start={"flow": "b:1"})
+        gateway = Gateway(start={"flow": "b:1", "status": "SUCCEEDED"})
         result = run("start", "b", *words, "--id", "1", "--wait", "10s", gateway=gateway, stdin=stdin)
         assert result.code == 0
         assert gateway.calls[0] == ("start", ("b", big), {"id": "1", "wait": "10s"})
+
+
+def test_a_start_that_starts_nothing_says_so() -> None:
+    existed = {"flow": "b:1", "existed": True, "status": "SUCCEEDED"}
+    result = run("start", "b", "--id", "1", gateway=Gateway(start=existed))
+    assert (result.code, result.out) == (0, "b:1\n")
+    assert result.err == "note: b:1 is there already (SUCCEEDED); nothing was started\n"
+    assert run("start", "b", "--id", "1", "--json", gateway=Gateway(start=existed)).json_lines == [existed]
+
+
+def test_an_id_that_had_to_be_hashed_is_told() -> None:
+    result = run("start", "b", "--id", "a b", gateway=Gateway(start={"flow": "b:0123abcd"}))
+    assert "'a b' has other characters than" in result.err
+    assert "b:0123abcd" in result.err
+
+
+@pytest.mark.parametrize(
+    ("flow", "events", "why"),
+    [
+        ({"paused_by": ["blueprint:b"], "states": ["A"]}, [], "paused by blueprint:b"),
+        (
+            {"states": ["A"]},
+            [{"name": "TaskStateEntered", "branch": 0}, {"name": "TaskScheduled", "branch": 0, "task": "task:greet@1"}],
+            "it is in A, waiting for task:greet@1",
+        ),
+        (UnknownName("not yet"), [], "still runs after 1s\n"),
+    ],
+)
+def test_a_flow_that_still_runs_after_the_wait_is_exit_code_7_and_says_why(flow: Any, events: Any, why: str) -> None:
+    gateway = Gateway(start={"flow": "b:1"}, flow=flow, history=events)
+    result = run("start", "b", "--wait", "1s", gateway=gateway)
+    assert result.code == 7
+    assert result.out.startswith("b:1 still runs after 1s")
+    assert why in result.out
+    (document,) = run("start", "b", "--wait", "1s", "--json", gateway=gateway).json_lines
+    assert document["status"] == "RUNNING"
+
+
+def test_bare_keys_are_told_to_need_quotes() -> None:
+    result = run("start", "b", "--input", "{name: Ada}", gateway=Gateway(start={}))
+    assert 'keys need quotes: \'{"name": "Ada"}\'' in result.err
+
+
+def test_usage_errors_look_like_the_others() -> None:
+    lines = run("flows", "list", "--limit", "many").err.splitlines()
+    assert lines[0].startswith("Usage: ")
+    assert lines[1].startswith("error: Invalid value for '--limit'")
+    assert lines[2].endswith("flows list --help` shows what it takes")
 
 
 def test_start_refuses_what_is_no_json() -> None:

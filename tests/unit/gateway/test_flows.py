@@ -42,7 +42,7 @@ def index_flow(gateway: Any, flow: str = FLOW, status: str = "SUCCEEDED") -> Non
 def test_a_verb_becomes_a_command_and_its_verdict_is_passed_on(gateway: Any, http: TestClient, verb: str, body: Any, expected: Any) -> None:
     answer = http.post(f"/v1/flows/{FLOW}/{verb}", json=body, headers={"Idempotency-Key": "r-1", "Sfc-By": "ann"})
     assert answer.status_code == 200, answer.text
-    assert answer.json() == {"flow": FLOW, "done": verb}
+    assert answer.json() == {"flow": FLOW, "done": verb, "changed": True}
     ((flow, command),) = gateway.commands
     assert flow == FLOW
     assert command.reply.key == "gw-1"

@@ -116,7 +116,7 @@ def test_a_waiting_start_of_a_finished_flow_gets_its_outcome(gateway: Any, deplo
     gateway.answering = exists
     answer = deployed.post(FLOWS, json={}, params={"wait": "5s", "id": "o-1"})
     assert answer.status_code == 200
-    assert answer.json() == {"flow": "orders:o-1", "status": "SUCCEEDED", "output": 7}
+    assert answer.json() == {"flow": "orders:o-1", "status": "SUCCEEDED", "output": 7, "existed": True}
     assert answer.headers["idempotent-replayed"] == "true"
 
 
