@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -132,6 +133,57 @@ KAFKA = Service(
 
 
 @contextmanager
+def _elasticsearch_container() -> Iterator[str]:
+    from testcontainers.community.elasticsearch import ElasticSearchContainer
+
+    with ElasticSearchContainer("elasticsearch:9.4.3", mem_limit="2G") as container:
+        yield f"http://{container.get_container_host_ip()}:{container.get_exposed_port(9200)}"
+
+
+def has_jdk_21_and_maven() -> bool:
+    homes = [Path(os.environ[name]) for name in ("ES_JAVA_HOME", "JAVA_HOME") if name in os.environ]
+    homes += sorted(Path("/usr/lib/jvm").glob("*/"))
+    return shutil.which("mvn") is not None and any(_java_version(home) >= 21 for home in homes)
+
+
+def _java_version(home: Path) -> int:
+    try:
+        found = re.search(r'^JAVA_VERSION="(\d+)', (home / "release").read_text(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0
+
+
+@contextmanager
+def local_elasticsearch() -> Iterator[str]:
+    """A node of deploy/local/elasticsearch.sh in a folder of its own; stopped by the process id that stands there."""
+    folder = Path(tempfile.mkdtemp(prefix="sfc-test-elasticsearch-"))
+    folder.chmod(0o755)  # started by root, the server runs as another user
+    script = str(LOCAL / "elasticsearch.sh")
+    try:
+        started = subprocess.run(
+            [script, "start", "--port", str(free_port()), "--data", str(folder)], capture_output=True, text=True, timeout=600, check=False
+        )
+        if started.returncode != 0:
+            raise RuntimeError(f"{script} could not start Elasticsearch:\n{started.stderr}")
+        yield started.stdout.strip().splitlines()[-1]
+    finally:
+        subprocess.run([script, "stop", "--data", str(folder)], capture_output=True, timeout=60, check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+ELASTICSEARCH = Service(
+    name="Elasticsearch",
+    variable="SFC_TEST_ELASTICSEARCH",
+    ways=(
+        Way("docker", docker_answers, _elasticsearch_container),
+        Way("deploy/local/elasticsearch.sh with a JDK 21 and mvn", has_jdk_21_and_maven, local_elasticsearch),
+    ),
+    missing="set SFC_TEST_ELASTICSEARCH=http://host:port, start docker, or install a JDK 21+ and mvn",
+)
+
+
+@contextmanager
 def _postgresql_container() -> Iterator[str]:
     from testcontainers.community.postgres import PostgresContainer
 
@@ -184,6 +236,20 @@ def new_database(server: str) -> Iterator[str]:
         finally:
             with engine.connect() as connection:
                 connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def new_schema(database: str) -> Iterator[str]:
+    """The URL of an empty schema of that database: as good as a database of its own, in a tenth of the time."""
+    url = make_url(database)
+    name = f"s_{uuid.uuid4().hex[:12]}"
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE SCHEMA {name}"))
+        yield url.update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(hide_password=False)
     finally:
         engine.dispose()
 

@@ -161,10 +161,10 @@ def out_of_order(url: str, server: str) -> Iterator[None]:
     engine.dispose()
 
 
-def test_a_registry_outlives_its_server(postgresql: str, postgresql_server: str) -> None:
-    registry = Registry(postgresql, StillClock())
+def test_a_registry_outlives_its_server(postgresql_database: str, postgresql_server: str) -> None:
+    registry = Registry(postgresql_database, StillClock())
     registry.deploy([Documents.task()])
-    with out_of_order(postgresql, postgresql_server):
+    with out_of_order(postgresql_database, postgresql_server):
         with pytest.raises(RegistryUnavailable):
             registry.tasks()
         with pytest.raises(RegistryUnavailable):
