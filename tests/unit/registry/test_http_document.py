@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sfc.errors import InvalidDocument
+from sfc.registry.documents import parse_document
 from sfc.registry.http_document import check_http, check_url
 from sfc.registry.shapes import Checks
+from sfc.registry.task_document import check_task
 from sfc.wire.http_call import prepare
 
 URL = "https://shop.example/orders"
@@ -110,3 +114,11 @@ def test_a_resource_that_is_a_url_is_looked_at_in_the_same_way() -> None:
     assert [(p.pointer, p.code) for p in checks.problems] == [("/States/A/Resource", "bad-expression")]
     check_url(checks, "https://x/{$.order_id}", "/States/A/Resource")
     assert len(checks.problems) == 1
+
+
+def test_the_example_of_the_reference_is_right() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "reference" / "blueprints.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```yaml\n(Name: charge\n.*?)```", text, re.DOTALL)
+    document = parse_document(example, "blueprints.md")
+    assert check_task(document) == []
+    assert prepare(document["Http"]).secret_headers == {"x-tenant"}
