@@ -1,0 +1,43 @@
+"""The edit of a gateway that is killed: ``python dying_gateway.py WHERE TASK``, with the settings of a gateway in its environment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+from sfc.bootstrap import open_site
+from sfc.ports import Transaction
+from sfc.registry import Outbox, Registry
+from sfc.settings import load_settings
+
+
+def die(*_args: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(where: str, task: str) -> None:
+    site = open_site(load_settings())
+    registry = Registry(site.settings.database_url(), site.clock)
+    outbox = Outbox(registry, site.log, site.names, site.shards)
+    if where == "before-the-commit":
+        take = site.log.transaction
+
+        def transaction(transactional_id: str) -> Transaction:
+            made = take(transactional_id)
+            made.commit = die  # type: ignore[method-assign]
+            return made
+
+        site.log.transaction = transaction  # type: ignore[method-assign]
+    elif where == "before-marking":
+        registry.mark_published = die  # type: ignore[method-assign]
+    # Nobody else publishes between the edit and the death: this gateway has the turn.
+    with registry.alone("outbox", 10.0):
+        registry.deploy([(f"{task}.yaml", {"Name": task})])
+        if where != "before-publishing":
+            outbox._publish()
+        die()
+
+
+main(*sys.argv[1:])
