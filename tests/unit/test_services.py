@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.services import KAFKA, POSTGRESQL, Absent, Service, Way, choose, free_port
+from tests.services import ELASTICSEARCH, KAFKA, POSTGRESQL, Absent, Service, Way, choose, free_port
 
-ALL = (KAFKA, POSTGRESQL)
+ALL = (ELASTICSEARCH, KAFKA, POSTGRESQL)
 
 
 def _service(*, docker: bool = False, local: bool = False, asked: list[str] | None = None) -> Service:
