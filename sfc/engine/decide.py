@@ -20,7 +20,7 @@ from sfc.engine.moves import RUNTIME, check_size, fail_flow
 from sfc.engine.program import Program
 from sfc.engine.shard import ShardState
 from sfc.engine.start import UNKNOWN, start
-from sfc.engine.turn import Decision, Turn
+from sfc.engine.turn import Decision, Missing, Turn
 
 ON: dict[type[Any], Callable[[Turn, Any], None]] = {
     c.Start: start,
@@ -47,10 +47,11 @@ def decide(
     shard: ShardState,
     offset: int,
     flow_id: str,
+    missing: Missing | None = None,
 ) -> Decision:
     """The decision on one command, at ``shard.clock_ms``. It never raises for what a command or a blueprint says: such a flow fails
-    visibly (EXACTLY-ONCE 26). Deciding the same again gives the same, byte for byte."""
-    turn = Turn(program, flow, shard, offset, flow_id)
+    visibly (EXACTLY-ONCE 26). Deciding the same again gives the same, byte for byte. ``missing``: why a start has no program."""
+    turn = Turn(program, flow, shard, offset, flow_id, missing)
     try:
         ON[type(command)](turn, command)
         check_size(turn)

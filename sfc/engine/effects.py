@@ -42,7 +42,7 @@ class RefuseStart(Struct, frozen=True):
     """A start that makes no flow: of a topic's record it becomes a dead letter, an HTTP caller already has the id."""
 
     flow: str
-    reason: str  # flow-exists, unknown-blueprint
+    reason: str  # flow-exists, unknown-blueprint, unknown-definitions
     detail: str
 
 

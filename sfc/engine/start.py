@@ -7,7 +7,8 @@ from sfc.engine.commands import Start
 from sfc.engine.effects import RefuseStart, Reply
 from sfc.engine.loop import enter_pending
 from sfc.engine.moves import DATA_LIMIT, fail_flow, too_large
-from sfc.engine.turn import PAYLOAD_BYTES_MAX, Turn, encode
+from sfc.engine.program import Program
+from sfc.engine.turn import PAYLOAD_BYTES_MAX, Missing, Turn, encode
 
 EXISTS = "flow-exists"
 UNKNOWN = "unknown-blueprint"
@@ -20,13 +21,7 @@ def start(turn: Turn, command: Start) -> None:
         return
     program = turn.known_program
     if program is None or program.hash != command.hash:
-        detail = f"{command.blueprint}@{command.version} " + (
-            "is not known" if program is None else f"is known with hash {program.hash[:12]}, the start names {command.hash[:12]}"
-        )
-        turn.effects.append(RefuseStart(turn.flow_id, UNKNOWN, detail))
-        for to in (command.accepted, command.wait):
-            if to is not None:
-                turn.effects.append(Reply(to, turn.flow_id, "unknown", detail=detail))
+        _refuse(turn, command, turn.missing or _missing(command, program))
         return
     timeout_s = program.machine.timeout_s
     turn.emit(
@@ -49,6 +44,18 @@ def start(turn: Turn, command: Start) -> None:
         fail_flow(turn, DATA_LIMIT, too_large("the input of the flow", size).cause)
         return
     enter_pending(turn)
+
+
+def _missing(command: Start, program: Program | None) -> Missing:
+    what = "is not known" if program is None else f"is known with hash {program.hash[:12]}, the start names {command.hash[:12]}"
+    return Missing(UNKNOWN, f"{command.blueprint}@{command.version} {what}")
+
+
+def _refuse(turn: Turn, command: Start, why: Missing) -> None:
+    turn.effects.append(RefuseStart(turn.flow_id, why.reason, why.detail))
+    for to in (command.accepted, command.wait):
+        if to is not None:
+            turn.effects.append(Reply(to, turn.flow_id, "unknown", detail=why.detail))
 
 
 def _exists(turn: Turn, command: Start) -> None:

@@ -24,6 +24,13 @@ FLOW_BYTES_MAX = 4 * 1024 * 1024
 encode = json.Encoder().encode
 
 
+class Missing(NamedTuple):
+    """Why a start has no program: a stable word, and a sentence."""
+
+    reason: str
+    detail: str
+
+
 class Decision(NamedTuple):
     """``flow`` is None when the shard knows none of that id (any more). ``closed``: an answer for a job that is not open (dropped)."""
 
@@ -36,10 +43,15 @@ class Decision(NamedTuple):
 class Turn:
     """What a decision works on. ``work`` holds (branch, state to enter): a list that is worked off, so that no depth is needed."""
 
-    __slots__ = ("closed", "effects", "events", "flow_id", "known", "known_program", "now", "offset", "seq", "shard", "steps", "work")
+    __slots__ = (
+        "closed", "effects", "events", "flow_id", "known", "known_program", "missing", "now", "offset", "seq", "shard", "steps", "work",
+    )  # fmt: skip
 
-    def __init__(self, program: Program | None, flow: Flow | None, shard: ShardState, offset: int, flow_id: str) -> None:
+    def __init__(
+        self, program: Program | None, flow: Flow | None, shard: ShardState, offset: int, flow_id: str, missing: Missing | None = None
+    ) -> None:
         self.known_program = program
+        self.missing = missing
         self.known = flow
         self.shard = shard
         self.offset = offset

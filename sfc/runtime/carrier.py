@@ -10,7 +10,7 @@ from sfc.log import get_logger
 from sfc.ports import Log, Record
 from sfc.runtime.metrics import DEAD_LETTERS
 from sfc.wire.commands import Mark, encode_command
-from sfc.wire.dead_letters import DeadLetter, dead_letter_headers
+from sfc.wire.dead_letters import DeadLetter, dead_letter_headers, fitting, without_value
 from sfc.wire.partition import partition_of
 from sfc.wire.topics import Names
 
@@ -44,10 +44,9 @@ class Carrier:
         _log.warning(detail, action="dead-letter", reason=reason, topic=record.topic, partition=record.partition, offset=record.offset)
         DEAD_LETTERS.labels(reason).inc()
         try:
-            self._send(letter)
+            self._send(fitting(letter))
         except RecordTooLarge:
-            left_out = f"{detail} (its value of {len(record.value or b'')} bytes and its headers are left out here)"
-            self._send(letter._replace(detail=left_out, value=None, headers=()))
+            self._send(without_value(letter))
 
     def _send(self, letter: DeadLetter) -> None:
         self._producer.send(self._names.dead_letters, letter.value, letter.key, dead_letter_headers(letter), 0)

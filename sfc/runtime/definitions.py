@@ -12,7 +12,8 @@ from typing import Any
 from sfc.asl import compile_machine
 from sfc.engine.link import is_specific, link
 from sfc.engine.program import Program
-from sfc.errors import ShardStopped, TopicMissing
+from sfc.errors import MalformedRecord, SfcError, ShardStopped, TopicMissing
+from sfc.log import get_logger
 from sfc.ports import Log, Partition, Reader
 from sfc.wire.definitions import (
     BlueprintHead,
@@ -26,12 +27,15 @@ from sfc.wire.definitions import (
 )
 from sfc.wire.topics import Names
 
+_log = get_logger()
+
 
 class Definitions:
     """The tail of ``sfc.definitions`` and what it has told so far."""
 
     def __init__(self, log: Log, names: Names) -> None:
         self.names = names
+        self._log = log
         self.settings: ClusterSettings | None = None
         self.heads: dict[str, BlueprintHead] = {}
         self.task_heads: dict[str, TaskHead] = {}
@@ -42,6 +46,7 @@ class Definitions:
         self._versions: dict[tuple[str, int], BlueprintVersion] = {}
         self._tasks: dict[tuple[str, int], TaskVersion] = {}
         self._programs: dict[tuple[str, int], Program] = {}
+        self._unusable: dict[tuple[str, int], tuple[int, str]] = {}  # versions that can't be run here: as of which revision, and why
         self._changed = threading.Condition()
         self._partition = Partition(names.definitions, 0)
         if log.describe(names.definitions) is None:
@@ -61,22 +66,43 @@ class Definitions:
         return self._position >= self._end_at_start
 
     def step(self, timeout_s: float = 0.1) -> int:
-        """Reads what is new. Returns how many records."""
+        """Reads what is new. Returns how many records. A kind that only a newer release knows is passed over.
+
+        Raises ShardStopped when a version came again with other content; the first one stays.
+        """
         records = self._reader.take(1_000, timeout_s)
+        conflict: ShardStopped | None = None
         with self._changed:
             for record in records:
-                if record.value is not None:
-                    self._learn(record.value)
+                try:
+                    if record.value is not None:
+                        self._learn(record.value)
+                except MalformedRecord as e:
+                    _log.error(e.message, action="definition-unreadable", key=repr(record.key), offset=record.offset)
+                except ShardStopped as e:
+                    conflict = e
             position = self._reader.position(self._partition)
             if records or position != self._position:
                 self._position = position
                 self.revision += len(records)
                 self._changed.notify_all()
+        if conflict is not None:
+            raise conflict
         return len(records)
 
     def load(self) -> None:
         """Steps until ``ready``."""
         while not self.ready:
+            self.step(0.05)
+
+    def end(self) -> int:
+        """Where the topic ends now, uncommitted records included."""
+        return self._log.ends([self._partition], committed=False)[self._partition]
+
+    def read_to_end(self) -> None:
+        """Steps until everything is known that anybody may have read by now."""
+        end = self._log.ends([self._partition])[self._partition]
+        while self._position < end:
             self.step(0.05)
 
     def wait_for(self, position: int, timeout_s: float) -> bool:
@@ -114,15 +140,28 @@ class Definitions:
         return list(self._tasks.values())
 
     def program(self, name: str, version: int) -> Program | None:
-        """The version, compiled and linked at first use; None when it is not known."""
-        program = self._programs.get((name, version))
+        """The version, compiled and linked at first use; None when it is not known, or can't be run here (see ``why_not``)."""
+        key = name, version
+        program = self._programs.get(key)
         if program is None:
-            found = self._versions.get((name, version))
-            if found is None:
+            found = self._versions.get(key)
+            if found is None or self._unusable.get(key, (-1, ""))[0] == self.revision:
                 return None
-            program = self._link(found)
-            self._programs[name, version] = program
+            try:
+                program = self._link(found)
+            except Exception as e:  # of a newer release, say: whatever it is, it must not end the lane
+                if key not in self._unusable:
+                    _log.exception(f"{name}@{version} can't be run by this engine", action="version-unusable", blueprint=name)
+                self._unusable[key] = self.revision, e.message if isinstance(e, SfcError) else f"{type(e).__name__}: {e}"
+                return None
+            self._programs[key] = program
         return program
+
+    def why_not(self, name: str, version: int) -> str:
+        """Why there is no program of this version."""
+        if (name, version) in self._unusable:
+            return f"{name}@{version} can't be run by this engine: {self._unusable[name, version][1]}"
+        return f"{name}@{version} is not known"
 
     def _link(self, found: BlueprintVersion) -> Program:
         documents: dict[str, dict[str, Any]] = {f"{t.name}@{t.version}": t.document for t in self._tasks.values()}

@@ -13,12 +13,14 @@ from sfc.log import get_logger
 from sfc.ports import Clock, Consumer, Log, Partition, Position, Record, StateStore
 from sfc.runtime import metrics
 from sfc.runtime.definitions import Definitions
+from sfc.runtime.intake import DefinitionsBehind
 from sfc.runtime.outlets import Outlets
 from sfc.runtime.shard import OwnedShard
 from sfc.wire.topics import Names
 
 _log = get_logger()
 
+LOOK_AGAIN_S = 0.02  # for definitions that a start waits for
 AHEAD_MS_MAX = 5_000  # a record further ahead of the engine's clock waits (EXACTLY-ONCE 6)
 GROUP_COMMIT_S = 2.0  # the group's own offsets serve lag displays only
 
@@ -59,7 +61,7 @@ class Lane:
         self._stopped: dict[int, str] = {}  # shards that must not go on, and why
         self._to_take: list[int] = []
         self._moved: set[int] = set()  # revoked or assigned anew during the call that took the batch
-        self._ahead: dict[int, Record] = {}  # the record that a shard waits before, until the engine's clock has come closer
+        self._ahead: dict[int, tuple[Record, int]] = {}  # what a shard waits before: for this engine's clock, or for its definitions
         self._commit_due_s: dict[int, float] = {}
         self._group_commit_due_s = 0.0
         definitions.load()
@@ -113,38 +115,58 @@ class Lane:
                 continue
             shard = self._shards.get(record.partition)
             if shard is not None:
-                self._guarded(shard, lambda s=shard, r=record: s.take(r))  # type: ignore[misc]
-                taken += 1
+                taken += self._take(shard, record)
         for shard in list(self._shards.values()):
             shard.tick_if_due()
         self._outlets.poll()
         self._commit_due()
         return taken
 
+    def _take(self, shard: OwnedShard, record: Record) -> int:
+        """How many commands were taken: one, or none where the shard must wait before it."""
+        try:
+            shard.take(record)
+        except DefinitionsBehind as e:
+            self._stand_before(record, e.position)
+            return 0
+        except (ProducerFenced, ShardStopped) as e:
+            self._ended(shard, e)
+        if shard.overlay.bytes >= self._limits.bytes_max:  # here and not after the batch: a few decisions may say a lot
+            self._commit(shard)
+        return 1
+
+    def _stand_before(self, record: Record, definitions: int = -1) -> None:
+        """The shard waits before the record; what came behind it in the batch is read again later."""
+        self._moved.add(record.partition)
+        self._ahead[record.partition] = record, definitions
+        self._consumer.pause([Partition(record.topic, record.partition)])
+
     def _waits(self, record: Record) -> bool:
-        """Whether the record's append time is too far ahead: a leader with a wrong clock must not fire every timer at once. The shard
-        stands before it; what came behind it in the batch is read again later."""
+        """Whether the record's append time is too far ahead: a leader with a wrong clock must not fire every timer at once."""
         if record.append_ms is None or record.append_ms <= self._clock.now_ms() + AHEAD_MS_MAX:
             return False
         _log.warning(
             "append time is ahead of this engine's clock; the shard waits", action="clock-ahead", shard=record.partition,
             ahead_ms=record.append_ms - self._clock.now_ms(),
         )  # fmt: skip
-        self._moved.add(record.partition)
-        self._ahead[record.partition] = record
-        self._consumer.pause([Partition(record.topic, record.partition)])
+        self._stand_before(record)
         return True
 
     def _go_on(self) -> None:
-        """Shards that waited before a record go on when the engine's clock has come close enough."""
-        for number, record in list(self._ahead.items()):
-            if record.append_ms is not None and record.append_ms <= self._clock.now_ms() + AHEAD_MS_MAX:
+        """Shards that waited before a record go on when the engine's clock has come close enough, or its definitions far enough."""
+        if any(position > self._definitions.position for _, position in self._ahead.values()):
+            self._definitions.step(0)
+        for number, (record, position) in list(self._ahead.items()):
+            on_time = record.append_ms is not None and record.append_ms <= self._clock.now_ms() + AHEAD_MS_MAX
+            if on_time and position <= self._definitions.position:
                 del self._ahead[number]
                 self._consumer.start(Partition(record.topic, number), record.offset)
 
     def _wait_s(self, timeout_s: float) -> float:
-        """No longer than until the next commit or tick is due."""
+        """No longer than until the next commit or tick is due, or definitions that are awaited may have come."""
         now_s = self._clock.monotonic_s()
+        if any(position > self._definitions.position for _, position in self._ahead.values()):
+            timeout_s = min(timeout_s, LOOK_AGAIN_S)
         for number, shard in self._shards.items():
             if shard.overlay:
                 timeout_s = min(timeout_s, self._commit_due_s.get(number, now_s) - now_s)
@@ -194,13 +216,16 @@ class Lane:
         """What ends one shard ends no other: fenced, it is somebody else's; stopped, it waits for an operator."""
         try:
             act()
-        except ProducerFenced as e:
+        except (ProducerFenced, ShardStopped) as e:
+            self._ended(shard, e)
+
+    def _ended(self, shard: OwnedShard, why: ProducerFenced | ShardStopped) -> None:
+        if isinstance(why, ShardStopped):
+            self._stop(shard.number, why)
+        else:
             metrics.FENCED.inc()
-            _log.warning("another engine has taken the shard", action="shard-fenced", shard=shard.number, reason=e.message)
-            self._drop(shard)
-        except ShardStopped as e:
-            self._stop(shard.number, e)
-            self._drop(shard)
+            _log.warning("another engine has taken the shard", action="shard-fenced", shard=shard.number, reason=why.message)
+        self._drop(shard)
 
     # -- shards come and go ----------------------------------------------------------------------------------------------
 
@@ -224,7 +249,7 @@ class Lane:
                 except Exception as e:  # the others are given up first
                     failed = e
                 else:
-                    _log.info("gave a shard up", action="shard-given-up", shard=shard.number)
+                    _log.debug("gave a shard up", action="shard-given-up", shard=shard.number)
         if failed is not None:
             raise failed
 
@@ -257,19 +282,21 @@ class Lane:
         if old is not None:
             old.drop()
         partition = Partition(self._names.commands, number)
+        self._moved.add(number)  # whatever the batch in hand has of it is read again
         try:
+            self._definitions.read_to_end()  # every version that its flows may have (EXACTLY-ONCE 32)
             shard = OwnedShard(
                 number, self._log_port, self._names, self._shard_count, self._definitions, self._store, self._outlets, self._clock
             )
-            position = shard.state.next_offset
-            start = self._log_port.starts([partition])[partition]
-            if position < start:
-                raise ShardStopped(
-                    f"shard {number} stands at offset {position}, but {partition.topic}-{number} begins at {start}:"
-                    " commands were deleted before they were read; retention.ms is too short for the time without an engine"
-                )
         except ShardStopped as e:
             self._stop(number, e)
+            return
+        position = shard.state.next_offset
+        try:
+            self._check_position(partition, position)
+        except ShardStopped as e:
+            self._stop(number, e)
+            shard.drop()
             return
         self._shards[number] = shard
         self._commit_due_s.pop(number, None)
@@ -278,7 +305,23 @@ class Lane:
         took_s = self._clock.monotonic_s() - began_s
         metrics.RESTORES.inc()
         metrics.RESTORE_SECONDS.observe(took_s)
-        _log.info("took a shard", action="shard-taken", shard=number, offset=position, seconds=round(took_s, 3))
+        _log.debug("took a shard", action="shard-taken", shard=number, offset=position, seconds=round(took_s, 3))
+
+    def _check_position(self, partition: Partition, position: int) -> None:
+        """Raises ShardStopped when the log has not what comes next for the shard."""
+        where, number = f"{partition.topic}-{partition.number}", partition.number
+        start = self._log_port.starts([partition])[partition]
+        if position < start:
+            raise ShardStopped(
+                f"shard {number} stands at offset {position}, but {where} begins at {start}:"
+                " commands were deleted before they were read; retention.ms is too short for the time without an engine"
+            )
+        end = self._log_port.ends([partition], committed=False)[partition]
+        if position > end:
+            raise ShardStopped(
+                f"shard {number} stands at offset {position}, but {where} ends at {end}: the topic was made anew or brought back from"
+                " a backup. Its commands would be taken again from another place: use another namespace (SFC_NAMESPACE), or bring it back"
+            )
 
     def _stop(self, number: int, why: ShardStopped) -> None:
         self._stopped[number] = why.message

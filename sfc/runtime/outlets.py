@@ -11,7 +11,7 @@ from sfc.log import get_logger
 from sfc.ports import Log
 from sfc.wire import FORMAT, headers
 from sfc.wire.commands import Mark, encode_command
-from sfc.wire.dead_letters import DeadLetter, dead_letter_headers
+from sfc.wire.dead_letters import DETAIL_CHARACTERS_MAX, DeadLetter, dead_letter_headers, fitting
 from sfc.wire.jobs import job_headers
 from sfc.wire.replies import encode_answer
 from sfc.wire.topics import Names
@@ -73,9 +73,15 @@ class Outlets:
     def dead_letter(self, letter: DeadLetter) -> None:
         """Sends a dead letter; losing one is losing a record, so it fails the interval (it is then sent again)."""
         _log.warning(
-            letter.detail, action="dead-letter", reason=letter.reason, topic=letter.topic, partition=letter.partition, offset=letter.offset
+            letter.detail[:DETAIL_CHARACTERS_MAX],
+            action="dead-letter",
+            reason=letter.reason,
+            topic=letter.topic,
+            partition=letter.partition,
+            offset=letter.offset,
         )
-        self._effects.send(self._names.dead_letters, letter.value, letter.key, dead_letter_headers(letter), 0)
+        fits = fitting(letter)
+        self._effects.send(self._names.dead_letters, fits.value, fits.key, dead_letter_headers(fits), 0)
 
     def poll(self) -> None:
         self._single.poll()

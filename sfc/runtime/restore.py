@@ -22,6 +22,7 @@ def restore(log: Log, names: Names, number: int, store: StateStore) -> ShardStat
     start = log.starts([partition])[partition]
     store.wipe(number)
     shard: ShardState | None = None
+    empty = start == 0  # and no committed record: what an engine that died in the first transaction left behind was never there
     interval_max = 0
     own_key = shard_key(number)
     reader = log.reader({partition: start})
@@ -31,6 +32,7 @@ def restore(log: Log, names: Names, number: int, store: StateStore) -> ShardStat
             for record in reader.take(5_000, 0.1):
                 if record.offset >= end or record.key is None:
                     continue
+                empty = False
                 interval_max = max(interval_max, int(headers.find(record.headers, headers.INTERVAL) or 0))
                 if record.key == own_key:
                     shard = decode_shard(record.value or b"")
@@ -41,7 +43,7 @@ def restore(log: Log, names: Names, number: int, store: StateStore) -> ShardStat
     finally:
         reader.close()
     if shard is None:
-        return _new_shard(log, names, number, empty=end == start)
+        return _new_shard(log, names, number, empty=empty)
     if interval_max > shard.interval:
         raise ShardStopped(
             f"shard {number} is torn: {names.state}-{number} has records of interval {interval_max}, its own record ends at"

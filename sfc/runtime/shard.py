@@ -9,22 +9,23 @@ from sfc.engine.decide import decide
 from sfc.engine.effects import DispatchJob, RefuseStart, Reply
 from sfc.engine.evolve import kept
 from sfc.engine.flow import Flow, next_due_ms
-from sfc.engine.program import Program
 from sfc.engine.rules import RULES
 from sfc.engine.shard import HoldRecord, Waking, held_by, subjects_of
-from sfc.engine.turn import Decision
-from sfc.errors import MalformedRecord, ShardStopped, TransactionAborted
+from sfc.engine.start import EXISTS
+from sfc.engine.turn import Decision, Missing
+from sfc.errors import RecordTooLarge, ShardStopped, TransactionAborted
 from sfc.log import get_logger
 from sfc.ports import Clock, Log, Record, StateStore, Transaction
 from sfc.runtime import metrics
 from sfc.runtime.carrier import topic_id_of
 from sfc.runtime.definitions import Definitions
+from sfc.runtime.intake import Unusable, read_command
 from sfc.runtime.interval import Overlay, write_interval
 from sfc.runtime.outlets import Outlets
+from sfc.runtime.programs import Programs
 from sfc.runtime.restore import restore
 from sfc.runtime.timers import Timers
-from sfc.wire import headers
-from sfc.wire.commands import Received, decode_command
+from sfc.wire.commands import Received
 from sfc.wire.dead_letters import DeadLetter
 from sfc.wire.partition import partition_of
 from sfc.wire.state import decode_flow, shard_key
@@ -56,13 +57,10 @@ class OwnedShard:
         self._log_port = log
         self._names = names
         self._shards = shards
-        self._definitions = definitions
+        self._programs = Programs(number, definitions)
         self._store = store
         self._outlets = outlets
         self._clock = clock
-        self._fence: Transaction = log.transaction(names.transactional_id(number))
-        self.state = restore(log, names, number, store)
-        self._check_rules()
         self._decoded: OrderedDict[str, Flow] = OrderedDict()
         self._timers = Timers()
         self._tick_in_flight = False
@@ -70,7 +68,14 @@ class OwnedShard:
         self._commands_topic_id = self._topic_id(names.commands)
         self._known_topics: set[str] = set()
         self.overlay = Overlay()
-        self._recover_timers()
+        self._fence: Transaction = log.transaction(names.transactional_id(number))
+        try:
+            self.state = restore(log, names, number, store)
+            self._check_rules()
+            self._recover_timers()
+        except BaseException:
+            self._fence.close()
+            raise
 
     def _topic_id(self, topic: str) -> str:
         info = self._log_port.describe(topic)
@@ -99,40 +104,63 @@ class OwnedShard:
                     if branch.phase == "job" and branch.token and self._is_topic_state(flow, branch.state):
                         self._append(flow.id, Dispatched(branch.token))
 
-    def _program(self, flow: Flow | None) -> Program | None:
-        return None if flow is None else self._definitions.program(flow.blueprint, flow.version)
-
     def _is_topic_state(self, flow: Flow, state: str) -> bool:
-        program = self._program(flow)
+        program = self._programs.of(flow)
         return program is not None and state in program.targets and program.targets[state].kind == "topic"
 
     # -- taking commands -------------------------------------------------------------------------------------------------
 
     def take(self, record: Record) -> None:
-        """Decides one record of the shard's partition; effects leave at once."""
+        """Decides one record of the shard's partition; effects leave at once. Raises DefinitionsBehind, and nothing has changed."""
         state = self.state
-        if record.append_ms is None:
-            raise ShardStopped(
-                f"{record.topic}-{record.partition} gives no append time: set message.timestamp.type=LogAppendTime on {record.topic}"
-            )
-        state.clock_ms = max(state.clock_ms, record.append_ms)
+        append_ms = self._check_place(record)
+        key = record.key or b""
+        home = self.number if key.startswith(b"/") else partition_of(key, self._shards)
+        received: Received | None = None
+        unusable: Unusable | None = None
+        try:
+            received = read_command(record)
+        except Unusable as e:
+            unusable = e
+        else:
+            if home == self.number and isinstance(received.command, Start):
+                self._programs.await_start(received.command)
+        state.clock_ms = max(state.clock_ms, append_ms)
         state.next_offset = record.offset + 1
         self.overlay.commands += 1
         self.overlay.bytes += len(record.value or b"")
-        key = record.key or b""
-        if not key.startswith(b"/") and (home := partition_of(key, self._shards)) != self.number:
-            self._outlets.forward(home, record.key, record.value, list(record.headers), f"shard/{self.number}", (record.offset, 0))
-            return
-        try:
-            received = decode_command(record.key, record.value, list(record.headers))
-        except MalformedRecord as e:
-            self._dead_letter(record, "unknown-token" if headers.find(record.headers, headers.JOB) else "no-command", e.message)
+        if received is None:
+            assert unusable is not None
+            self._dead_letter(record, unusable.reason, unusable.detail)
             return
         if received.source and not self._new_mark(received):
+            return
+        if home != self.number:
+            self._forward(record, home)
             return
         if received.bad_value:
             self._dead_letter(record, "not-json", received.bad_value)
         self._carry_out(key.decode("utf-8", "replace"), received.command, record, received.source)
+
+    def _check_place(self, record: Record) -> int:
+        """The record's append time. Raises ShardStopped where the log is not what it was."""
+        if record.append_ms is None:
+            raise ShardStopped(
+                f"{record.topic}-{record.partition} gives no append time: set message.timestamp.type=LogAppendTime on {record.topic}"
+            )
+        if record.offset < self.state.next_offset:
+            raise ShardStopped(
+                f"shard {self.number} stands at offset {self.state.next_offset} and was given offset {record.offset} of"
+                f" {record.topic}-{record.partition}: was the topic made anew? Use another namespace (SFC_NAMESPACE), or bring it back"
+            )
+        return record.append_ms
+
+    def _forward(self, record: Record, home: int) -> None:
+        """Passes the record on to the shard that it belongs to (EXACTLY-ONCE 30)."""
+        try:
+            self._outlets.forward(home, record.key, record.value, list(record.headers), f"shard/{self.number}", (record.offset, 0))
+        except RecordTooLarge as e:
+            self._dead_letter(record, "too-large", f"the record can't be passed on to shard {home}: {e.message}")
 
     def _new_mark(self, received: Received) -> bool:
         """Whether the source had not come so far yet (EXACTLY-ONCE 3)."""
@@ -149,14 +177,20 @@ class OwnedShard:
         elif isinstance(command, Hold):
             self._hold(command)
         else:
-            decision = self._decide(flow_id, command, record.offset, source)
+            decision = self._decide(flow_id, command, record.offset, source, record)
             if decision.closed:
                 self.state.dropped_replies += 1
 
-    def _decide(self, flow_id: str, command: FlowCommand | Fire | Wake, offset: int, source: str = "") -> Decision:
+    def _decide(
+        self, flow_id: str, command: FlowCommand | Fire | Wake, offset: int, source: str = "", record: Record | None = None
+    ) -> Decision:
         flow = self.flow(flow_id)
-        program = self._program_of_start(command) if isinstance(command, Start) else self._program(flow)
-        decision = decide(program, flow, command, self.state, offset, flow_id)
+        missing: Missing | None = None
+        if isinstance(command, Start):
+            program, missing = self._programs.of_start(command)
+        else:
+            program = self._programs.of(flow)
+        decision = decide(program, flow, command, self.state, offset, flow_id, missing)
         if decision.events:
             changed = decision.flow if decision.flow is not None else flow
             assert changed is not None
@@ -175,7 +209,7 @@ class OwnedShard:
                 case Reply():
                     self._outlets.reply(effect)
                 case RefuseStart():
-                    self._refuse_start(effect, command, source)
+                    self._refuse_start(effect, command, source, record)
         return decision
 
     def flow(self, flow_id: str) -> Flow | None:
@@ -192,13 +226,6 @@ class OwnedShard:
         self._decoded[flow_id] = flow
         return flow
 
-    def _program_of_start(self, command: Start) -> Program | None:
-        """The version that the start was resolved to. Only when all before its offset is known is an absence final (EXACTLY-ONCE 8)."""
-        while self._definitions.position < command.definitions:
-            self._definitions.step(0.05)
-        program = self._definitions.program(command.blueprint, command.version)
-        return program if program is not None and program.hash == command.hash else None
-
     # -- effects ---------------------------------------------------------------------------------------------------------
 
     def _append(self, flow_id: str, command: Command) -> None:
@@ -214,9 +241,15 @@ class OwnedShard:
         _log.warning("a job was not taken by its topic", action="dispatch-failed", flow=job.flow, topic=job.target.topic, reason=reason)
         self._append(job.flow, DispatchFailed(job.token, f"topic {job.target.topic}: {reason}"))
 
-    def _refuse_start(self, refused: RefuseStart, command: object, source: str) -> None:
-        origin = command.origin if isinstance(command, Start) else None
+    def _refuse_start(self, refused: RefuseStart, command: object, source: str, record: Record | None) -> None:
+        """A topic's record becomes a dead letter. So does a start of nobody who waits, except that an id may be used again: who chose it
+        meant that."""
+        if not isinstance(command, Start):
+            return
+        origin = command.origin
         if origin is None or origin.kind != "topic":
+            if record is not None and refused.reason != EXISTS and command.accepted is None and command.wait is None:
+                self._dead_letter(record, refused.reason, refused.detail)
             return
         self.state.dead_letters += 1
         self._outlets.dead_letter(
@@ -282,7 +315,7 @@ class OwnedShard:
         fired = 0
         while fired < FIRED_PER_TICK_MAX and (flow_id := self._timers.pop(until_ms)) is not None:
             flow = self.flow(flow_id)
-            if flow is None or (flow.running and (flow.paused or held_by(self.state, flow, self._program(flow)))):
+            if flow is None or (flow.running and (flow.paused or held_by(self.state, flow, self._programs.of(flow)))):
                 continue
             fired += 1
             self._decide(flow_id, Fire(until_ms), record.offset)
@@ -315,7 +348,7 @@ class OwnedShard:
         for flow_id in flows[:WOKEN_PER_TICK_MAX]:
             waking.cursor = flow_id
             flow = self.flow(flow_id)
-            if flow is None or not flow.running or waking.subject not in subjects_of(flow, self._program(flow)):
+            if flow is None or not flow.running or waking.subject not in subjects_of(flow, self._programs.of(flow)):
                 continue
             self._decide(flow_id, Wake(waking.since_ms, waking.freeze), offset)  # its timers come back with what that says
         if len(flows) <= WOKEN_PER_TICK_MAX:

@@ -13,6 +13,9 @@ from sfc.wire import FORMAT, headers
 Mark = tuple[int, ...]
 RecordHeaders = list[tuple[str, bytes]]
 
+SOURCE_BYTES_MAX = 1_000  # both stand in the shard's own record
+MARK_BYTES_MAX = 100
+
 _encoder = msgspec.json.Encoder()
 _decode_command = msgspec.json.Decoder(Command).decode
 _decode_any = msgspec.json.Decoder().decode
@@ -45,12 +48,17 @@ def decode_command(key: bytes | None, value: bytes | None, record_headers: Recor
     if headers.COMMAND in found:
         if found.get(headers.FORMAT, FORMAT) != FORMAT:
             raise MalformedRecord(f"format {found[headers.FORMAT]!r} of a newer release: this one reads {FORMAT.decode()}")
+        source, text = found.get(headers.SOURCE, b""), found.get(headers.MARK, b"")
+        if len(source) > SOURCE_BYTES_MAX or len(text) > MARK_BYTES_MAX:
+            raise MalformedRecord(
+                f"source and mark of a command take up to {SOURCE_BYTES_MAX} and {MARK_BYTES_MAX} bytes: {len(source)} and {len(text)} came"
+            )
         try:
             command = _decode_command(value or b"")
-            mark = tuple(int(n) for n in found.get(headers.MARK, b"").decode().split(".") if n)
-        except (msgspec.DecodeError, ValueError) as e:
+            mark = tuple(int(n) for n in text.decode().split(".") if n)
+        except (msgspec.DecodeError, ValueError, RecursionError) as e:
             raise MalformedRecord(f"a command that can't be read: {e}") from e
-        return Received(command, found.get(headers.SOURCE, b"").decode("utf-8", "replace"), mark)
+        return Received(command, source.decode("utf-8", "replace"), mark)
     token_bytes = found.get(headers.JOB)
     if token_bytes is None:
         raise MalformedRecord("neither sfc-command nor sfc-job among the headers: a command or a reply was expected")

@@ -8,6 +8,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sfc.wire import FORMAT, headers
+from sfc.wire.topics import RECORD_BYTES_MAX
+
+DETAIL_CHARACTERS_MAX = 1_000
+KEY_BYTES_MAX = 1_000  # of a letter that is too large as it came
+_OWN_BYTES_MAX = 8_192  # reason, detail and origin
 
 
 class DeadLetter(NamedTuple):
@@ -47,12 +52,25 @@ def dead_letter_headers(letter: DeadLetter) -> list[tuple[str, bytes]]:
         *(h for h in letter.headers if h[0] not in _OWN),
         (headers.FORMAT, FORMAT),
         (headers.REASON, letter.reason.encode()),
-        (headers.DETAIL, letter.detail.encode()),
+        (headers.DETAIL, letter.detail[:DETAIL_CHARACTERS_MAX].encode("utf-8", "replace")),
         (headers.ORIGIN_TOPIC, letter.topic.encode()),
         (headers.ORIGIN_TOPIC_ID, letter.topic_id.encode()),
         (headers.ORIGIN_PARTITION, b"%d" % letter.partition),
         (headers.ORIGIN_OFFSET, b"%d" % letter.offset),
     ]
+
+
+def fitting(letter: DeadLetter) -> DeadLetter:
+    """The letter as its topic takes it."""
+    size = len(letter.value or b"") + len(letter.key or b"") + sum(len(name) + len(content) for name, content in letter.headers)
+    return letter if size + _OWN_BYTES_MAX <= RECORD_BYTES_MAX else without_value(letter)
+
+
+def without_value(letter: DeadLetter) -> DeadLetter:
+    """The letter as it fits where the whole one is too large: without value and headers of its original."""
+    size = len(letter.value or b"")
+    said = f"{letter.detail[: DETAIL_CHARACTERS_MAX - 100]} (its value of {size} bytes and its headers are left out here)"
+    return letter._replace(detail=said, key=None if letter.key is None else letter.key[:KEY_BYTES_MAX], value=None, headers=())
 
 
 def decode_dead_letter(key: bytes | None, value: bytes | None, record_headers: list[tuple[str, bytes]]) -> DeadLetter:
