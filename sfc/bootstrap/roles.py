@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfc.bootstrap.site import Site
+from sfc.errors import BadInput
 from sfc.ports import StateStore, TopicSpec
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.roles import Crew, Role
@@ -148,6 +149,11 @@ def add_workers(
     from sfc_workers.tasks import chosen, load_modules
     from sfc_workers.worker import Worker
 
+    from sfc.registry.shapes import NAME, NAME_RULE
+
+    for name in blueprints or ():
+        if not NAME(name):
+            raise BadInput(f"{name!r} can't be the name of a blueprint: {NAME_RULE}", hint="`sfc blueprints list` shows what is deployed")
     options: dict[str, Any] = {"instance": site.instance, "in_flight_max": site.settings.worker_jobs_max}
     handlers = chosen(load_modules(modules), tasks)
     if handlers and (common or not blueprints):

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from sfc.log import get_logger
 from sfc.ports import Log
 from sfc.runtime.definitions import Definitions
 from sfc.wire.topics import Names
@@ -19,6 +20,8 @@ from sfc_workers.tasks import Handler, TaskError
 from sfc_workers.worker import task_name
 
 NO_WORKER = "SFC.NoWorker"
+
+_log = get_logger()
 
 
 class _WithHttp(Runner):
@@ -99,8 +102,13 @@ class SpecificWorker(_WithHttp):
 
     def _topics(self) -> dict[str, str]:
         if self._revision != self._definitions.revision:
+            specific = self._definitions.specific()
+            blueprints = specific if self._blueprints is None else self._blueprints
+            for name in sorted(set(blueprints) - specific) if self._revision < 0 else ():
+                _log.warning(
+                    f"blueprint {name} has no specific version yet: no jobs come until it has", action="not-specific", blueprint=name
+                )
             self._revision = self._definitions.revision
-            blueprints = self._definitions.specific() if self._blueprints is None else self._blueprints
             self._known = {self._names.specific_jobs(name): self._names.specific_group(name) for name in sorted(blueprints)}
         return self._known
 

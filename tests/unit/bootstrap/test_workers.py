@@ -10,6 +10,7 @@ import pytest
 
 from sfc.bootstrap import Site, open_site
 from sfc.bootstrap.roles import add_workers
+from sfc.errors import BadInput
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.roles import Crew, Role
 from sfc.settings import Settings, unknown_names
@@ -63,6 +64,12 @@ def test_a_process_has_the_workers_that_are_asked_for_and_their_topics(
         assert role.ready
         assert role._in_flight_max == 7  # type: ignore[attr-defined]
         role.close()
+
+
+def test_a_blueprint_that_can_t_be_is_refused_before_it_gets_a_topic(site: Site, definitions: Definitions) -> None:
+    with pytest.raises(BadInput, match=r"'My Shop'.*lower-case"):
+        add_workers(site, cast("Crew", Roles()), definitions, [], common=False, blueprints=["My Shop"])
+    assert not [topic for topic in site.log.topics() if "Shop" in topic]
 
 
 def test_secrets_are_no_settings_and_their_directory_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:

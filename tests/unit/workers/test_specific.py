@@ -11,6 +11,7 @@ import httpx
 import pytest
 from sfc_workers import Handler, Job
 from sfc_workers.common import SpecificWorker
+from structlog.testing import capture_logs
 
 from sfc.adapters.embedded import EmbeddedLog
 from sfc.ports import Partition, TopicSpec
@@ -149,6 +150,16 @@ def test_a_worker_takes_only_the_jobs_of_its_blueprints(site: Site) -> None:
     site.job("shop", "task:split@1", 2)
     assert list(site.answers(1)) == ["shop:1/0/1/task:split@1"]
     assert site.committed("other") == 0
+
+
+def test_a_blueprint_that_is_not_specific_is_warned_of_once(site: Site) -> None:
+    site.specific("common", message_type="common")
+    worker = site.worker(["common"])
+    with capture_logs() as lines:
+        worker.step(0.005)
+        site.specific("other")
+        worker.step(0.005)
+    assert [(line["action"], line["blueprint"]) for line in lines] == [("not-specific", "common")]
 
 
 def test_the_worker_of_all_follows_new_ones_and_keeps_those_that_became_common(site: Site) -> None:
