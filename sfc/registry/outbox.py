@@ -18,7 +18,7 @@ from __future__ import annotations
 import msgspec
 
 from sfc.engine.commands import Hold
-from sfc.errors import LogError, ProducerFenced
+from sfc.errors import LogError, ProducerFailed, ProducerFenced
 from sfc.ports import Log, Partition, Producer, Transaction
 from sfc.registry.registry import OutboxItem, Registry
 from sfc.wire import FORMAT, headers
@@ -52,7 +52,8 @@ class Outbox:
             try:
                 try:
                     return self._publish()
-                except ProducerFenced:  # another gateway has published since
+                except (ProducerFenced, ProducerFailed):
+                    # Most often another gateway has published since, which the client does not always say so clearly.
                     self.close()
                     return self._publish()
             except LogError:
