@@ -20,6 +20,7 @@ help: ## show this list
 
 .PHONY: install
 install: $(VENV)/.installed ## make .venv with what SFC needs to run
+	@echo "$$($(BIN)/sfc --version) is installed in $(VENV): put $(BIN) on your PATH"
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) -V). PYTHON=... names another" >&2; exit 1; }
@@ -34,8 +35,8 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
 	@touch $@
 
 .PHONY: demo
-demo: install ## run the example orders, on the embedded log or on KAFKA=host:port
-	$(BIN)/sfc demo $(if $(KAFKA),--kafka $(KAFKA))
+demo: $(VENV)/.installed ## run the example orders, on the embedded log or on KAFKA=host:port; KEEP=1 keeps its flows
+	$(BIN)/sfc demo $(if $(KAFKA),--kafka $(KAFKA)) $(if $(KEEP),--keep)
 
 .PHONY: test
 test: $(VENV)/.installed-dev ## lint, then run all tests, real Kafka among them

@@ -30,7 +30,14 @@ def _with_action(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> 
 
 
 def _of_somebody_else(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    line.pop("color_message", None)  # uvicorn's event once more, for its own handler
     line.setdefault("action", line.get("logger", "sfc"))
+    return line
+
+
+def _without_empty_hints(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if line.get("hint") == "":
+        del line["hint"]
     return line
 
 
@@ -54,9 +61,10 @@ def configure(level: str = "info", format: str = "auto") -> None:
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
         _with_action,
+        _without_empty_hints,
         _without_secrets,
     ]
-    foreign = [*shared[:-2], _of_somebody_else, *shared[-2:]]
+    foreign = [*shared[:-3], _of_somebody_else, *shared[-3:]]
     renderer: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if console:
         renderer.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
@@ -71,6 +79,7 @@ def configure(level: str = "info", format: str = "auto") -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+        logger.setLevel(logging.NOTSET if level == "debug" else logging.WARNING)
     for name in ("httpx", "httpcore", "alembic"):  # their everyday lines tell nothing that ours do not
         logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(

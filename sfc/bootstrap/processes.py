@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from sfc_gateway.server import Server
 
 _log = get_logger()
+
+PATIENCE_S = 1.5  # a broker that is there answers sooner
 
 
 @dataclass
@@ -84,29 +85,46 @@ def start_all(settings: Settings, *, memory: bool = False, modules: Sequence[str
 
 def run_dev(settings: Settings, memory: bool, modules: Sequence[str] = ()) -> None:
     """Every role in one process, until it is told to stop."""
-    from rich.console import Console
-
+    _find_modules(modules)
     stop = stop_event()
     running = _outliving_the_broker(settings, stop, lambda: start_all(settings, memory=memory, modules=modules, scaling=True))
     if running is None:
         return
-    console = Console(stderr=True)
     where = f"Kafka at {settings.kafka}" if settings.kafka else "memory: nothing is kept" if memory else str(settings.data.resolve())
-    console.print(f"[bold]sfc dev[/bold]  {running.url}   API [link]{running.url}/docs[/link]   log: {where}", highlight=False)
+    _tell(f"sfc dev  {running.url}   API: {running.url}/docs", f"log: {where}")
     while not running.ready and not stop.wait(0.02):
         pass
     if not stop.is_set():
-        console.print(
-            "ready. In another terminal: sfc deploy blueprints/hello, sfc start hello --input '{}', sfc flows list", highlight=False
+        _tell(
+            "ready. In another terminal:",
+            "  sfc deploy blueprints/hello",
+            """  sfc start hello --input '{"name": "Ada"}'""",
+            "  sfc flows list",
         )
     stop.wait()
     running.stop()
+
+
+def _tell(*lines: str) -> None:
+    """To whoever started it, as it stands: lines are short, and never folded."""
+    print(*lines, sep="\n", file=sys.stderr, flush=True)
+
+
+def _find_modules(modules: Sequence[str]) -> None:
+    """A module that is not there, or does not compile, ends the process before it says that it answers."""
+    from sfc_workers.tasks import load_modules
+
+    load_modules(modules)
 
 
 def _outliving_the_broker(settings: Settings, stop: threading.Event, start: Callable[[], Any]) -> Any:
     """A server says that the broker or the database is away, and keeps trying; what is wrong in another way ends it. None when told to
     stop meanwhile."""
     while True:
+        waits = threading.Timer(PATIENCE_S, _log.info, ("waiting for Kafka",), {"action": "broker-awaited", "bootstrap": settings.kafka})
+        waits.daemon = True
+        if settings.kafka:
+            waits.start()
         try:
             return start()
         except LogUnavailable as e:
@@ -117,6 +135,8 @@ def _outliving_the_broker(settings: Settings, stop: threading.Event, start: Call
             _log.error(e.message, action="database-away", hint=e.hint)
             if stop.wait(2.0):
                 return None
+        finally:
+            waits.cancel()
 
 
 def _run_crew(settings: Settings, role: str, add: Callable[[Site, Crew], None]) -> None:
@@ -170,7 +190,8 @@ def run_scheduler(settings: Settings) -> None:
 
 
 def run_worker(settings: Settings, modules: list[str], common: bool, blueprints: Sequence[str] = (), tasks: Sequence[str] = ()) -> None:
-    sys.path.insert(0, str(Path.cwd()))  # modules are named as `python -m` would find them
+    require_kafka(settings, "worker")
+    _find_modules(modules)
 
     def add(site: Site, crew: Crew) -> None:
         definitions = site.definitions()
@@ -208,4 +229,5 @@ def run_gateway(settings: Settings) -> None:
     if running is not None:
         _log.info(f"sfc gateway answers on {running.url}", action="listening", role="gateway", url=running.url)
         stop.wait()
+        _log.info("stopping", action="stopping", role="gateway")
         running.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
@@ -23,8 +24,25 @@ app = typer.Typer(
 
 COMMANDS: list[Callable[..., None]] = [
     *(roles.dev, roles.demo, roles.engine, roles.trigger, roles.worker, roles.gateway, roles.monitor, roles.scheduler),
-    *(documents.deploy, starts.start, topics.publish, topics.tail, overview.stats, documents.validate, overview.settings),
+    *(documents.deploy, starts.start, topics.publish, topics.tail, overview.stats, documents.validate, overview.settings, overview.version),
 ]
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=lambda asked: _version(asked), help="Show SFC's version.")
+    ] = False,
+) -> None:
+    """service-flow-conductor: routes messages between microservices by blueprints, exactly once."""
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        overview.version()
+        raise typer.Exit
+
+
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(flows.app, name="flows")

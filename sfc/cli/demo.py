@@ -49,9 +49,18 @@ class Overdue(Exception):
     """The demo's time is over."""
 
 
-def run(client: Gateway, console: Console, publish: Callable[[list[bytes]], None], folder: Path, deadline_s: float = DEADLINE_S) -> int:
+def run(
+    client: Gateway,
+    console: Console,
+    publish: Callable[[list[bytes]], None],
+    folder: Path,
+    deadline_s: float = DEADLINE_S,
+    *,
+    kept: str = "",
+) -> int:
     """Plays the demo against a running SFC whose workers do ``sfc_workers.examples.tmall``; 0 if every number is the expected one, else 1.
 
+    ``kept``: the command that shows these flows later; '' where they are gone when it ends.
     ``publish`` appends values to the topic ``order_created`` and returns when the log has them. ``folder``: that of the example blueprints.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -64,7 +73,7 @@ def run(client: Gateway, console: Console, publish: Callable[[list[bytes]], None
         except Overdue as e:
             console.print(f"✗ {deadline_s:g} s are over: {e}", style="red", markup=False)
             return 1
-    return _report(client, console, play, checks)
+    return _report(console, play, checks, kept)
 
 
 class _Play:
@@ -188,7 +197,7 @@ def _said(now: Snapshot) -> str:
     )
 
 
-def _report(client: Gateway, console: Console, play: _Play, checks: list[Check]) -> int:
+def _report(console: Console, play: _Play, checks: list[Check], kept: str) -> int:
     """Tables, checks, and where to look next. The exit code."""
     last = play.last
     statuses = sorted({status for count in last.flows.values() for status in count}, reverse=True)
@@ -219,14 +228,23 @@ def _report(client: Gateway, console: Console, play: _Play, checks: list[Check])
     console.print(
         f"\n{wrong} of {len(checks)} checks differ" if wrong else f"\nall {len(checks)} checks agree with expected.json", style="bold"
     )
-    console.print(
-        "\nwhere to look next\n"
-        "  sfc dev                          all roles in one process, to try by hand (sfc demo --keep keeps these flows for it)\n"
-        "  sfc flows list --status FAILED   what failed, and why\n"
-        f"  sfc flows history {play.short[0] if play.short else 'FLOW'}   a flow, event by event\n"
-        "  sfc stats, sfc dead-letters list\n"
-        f"  {client.url}/docs   the gateway's operations, while it runs",
-        markup=False,
-        highlight=False,
-    )
+    advice = _next(kept, play.short[0] if play.short else "FLOW")
+    console.print(f"\nwhere to look next\n{advice}", markup=False, highlight=False, soft_wrap=True)
     return 1 if wrong else 0
+
+
+def _next(kept: str, flow: str) -> str:
+    """What can be done now: without ``kept`` nothing of the demo is left."""
+    if not kept:
+        return (
+            "  sfc demo --keep (or make demo KEEP=1)   the same, and its flows are kept\n"
+            "  sfc dev                                 all roles in one process: the README's first ten minutes"
+        )
+    return (
+        f"  {kept}\n"
+        "and in another terminal\n"
+        "  sfc flows list --status FAILED   what failed, and why\n"
+        f"  sfc flows history {flow}   a flow, event by event\n"
+        "  sfc stats\n"
+        "  sfc dead-letters list"
+    )

@@ -29,7 +29,7 @@ def deploy(paths: Paths, as_json: Json = False) -> None:
         saved = gateway.deploy(documents)
     for row in saved:
         for warning in row.get("warnings") or ():
-            output.warn(f"{row.get('name')}: {warning.get('pointer') or '/'}: {warning.get('message')} {warning.get('hint', '')}".rstrip())
+            output.warn(f"{row.get('source') or row.get('name')}#{_warned(warning)}")
     columns = [
         output.Column("kind", lambda row: str(row.get("kind", ""))),
         output.Column("name", lambda row: str(row.get("name", "")), whole=True),
@@ -37,6 +37,13 @@ def deploy(paths: Paths, as_json: Json = False) -> None:
         output.Column("", lambda row: "new version" if row.get("created") else "unchanged"),
     ]
     output.print_rows(saved, columns, as_json=as_json, none="nothing to deploy")
+
+
+def _warned(warning: dict[str, Any]) -> str:
+    from sfc.errors import Problem
+
+    problem = Problem("", str(warning.get("pointer") or ""), str(warning.get("message")), str(warning.get("hint") or ""))
+    return f"{problem.pointer or '/'}: {problem.said()}"
 
 
 def validate(paths: Paths, as_json: Json = False) -> None:
@@ -52,8 +59,9 @@ def validate(paths: Paths, as_json: Json = False) -> None:
         output.print_json({"documents": len(documents), "problems": [{"file": file, **problem._asdict()} for file, problem in found]})
     else:
         for file, problem in found:
-            line = f"{file}: {problem.severity}: {problem.pointer or '/'}: {problem.message}"
-            output.say(f"{line} {problem.hint}".rstrip())
-        output.say(f"{len(documents)} document{'s' * (len(documents) != 1)}, {errors} problem{'s' * (errors != 1)}")
+            output.say(f"{problem.severity}: {file}#{problem.pointer or '/'}: {problem.said()}")
+        warnings = len(found) - errors
+        counts = [(len(documents), "document"), (errors, "problem"), *([(warnings, "warning")] if warnings else [])]
+        output.say(", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts))
     if errors:
         raise typer.Exit(exits.BAD_INPUT)

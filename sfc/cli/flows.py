@@ -20,7 +20,8 @@ app = typer.Typer(help="List, show and steer flows.", no_args_is_help=True)
 
 Flow = Annotated[str, typer.Argument(metavar="FLOW", help="The flow's id.")]
 OneFlow = Annotated[str | None, typer.Argument(metavar="FLOW", help="The flow's id. Or say which flows, by options.")]
-_NOT_DETAILS = {"seq", "offset", "at_ms", "type", "name", "kind", "state", "branch", "branches"}
+_SHOWN_APART = {"seq", "offset", "at_ms", "type", "name", "kind", "state", "branch", "branches"}
+_INTERNAL = {"hash", "keep_id", "wait", "traceparent", "stub_output", "keep_until_ms", "own", "free", "heartbeat_due_ms", "request"}
 
 
 def took(flow: Mapping[str, Any]) -> str:
@@ -99,6 +100,7 @@ def show(flow: Flow, as_json: Json = False) -> None:
             ("from", " ".join(part for part in (origin.get("kind", ""), origin.get("trigger", ""), place) if part)),
             ("error", str(found.get("error") or "")),
             ("cause", str(found.get("cause") or "")),
+            ("run", str(found.get("run") or "")),
             ("redrives", str(found.get("redrives") or "")),
             ("input", output.shortened(found["input"], 2000) if "input" in found else ""),
             ("output", output.shortened(found["output"], 2000) if "output" in found else ""),
@@ -107,22 +109,28 @@ def show(flow: Flow, as_json: Json = False) -> None:
 
 
 @app.command()
-def history(flow: Flow, as_json: Json = False) -> None:
+def history(
+    flow: Flow,
+    run: Annotated[int | None, typer.Option(help="An earlier life of the same id.  [default: the latest]", show_default=False)] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="With the fields that only SFC itself reads.")] = False,
+    as_json: Json = False,
+) -> None:
     """Show what happened in a flow, event by event."""
     with context.client() as gateway:
-        events = gateway.history(flow)
+        events = gateway.history(flow) if run is None else gateway.history(flow, run)
+    left_out = _SHOWN_APART if verbose else _SHOWN_APART | _INTERNAL
     columns = [
         Column("#", lambda e: str(e.get("seq", "")), "right", "dim"),
         Column("time", lambda e: output.local_time(e.get("at_ms")), whole=True),
         Column("event", lambda e: str(e.get("name") or e.get("type", "")), whole=True),
         Column("state", lambda e: str(e.get("state") or "")),
-        Column("detail", _detail),
+        Column("detail", lambda e: _detail(e, left_out)),
     ]
     output.print_rows(events, columns, as_json=as_json, none="no history yet")
 
 
-def _detail(event: Mapping[str, Any]) -> str:
-    parts = [f"{k.removesuffix('_ms')}={_said(k, v)}" for k, v in event.items() if k not in _NOT_DETAILS and v not in (None, "", [])]
+def _detail(event: Mapping[str, Any], left_out: set[str]) -> str:
+    parts = [f"{k.removesuffix('_ms')}={_said(k, v)}" for k, v in event.items() if k not in left_out and v not in (None, "", [])]
     return " ".join(parts)
 
 
@@ -227,5 +235,7 @@ def _steer(
 def _done(answer: Mapping[str, Any], sentence: str, as_json: bool) -> None:
     if as_json:
         output.print_json(answer)
-    else:
+    elif answer.get("changed", True):
         output.say(sentence)
+    else:
+        output.say(f"{answer.get('flow')} {answer.get('detail')}")

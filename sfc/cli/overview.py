@@ -1,4 +1,4 @@
-"""``sfc stats`` and ``sfc settings``."""
+"""``sfc stats``, ``sfc settings`` and ``sfc version``."""
 
 from __future__ import annotations
 
@@ -44,6 +44,24 @@ def stats(as_json: Json = False) -> None:
     if "replies_dropped" in found:
         lines.append(("replies dropped", str(found["replies_dropped"])))
     output.card("", lines)
+
+
+def version(as_json: Json = False) -> None:
+    """Show SFC's version."""
+    from sfc.cli import output
+
+    output.print_json({"version": release()}) if as_json else output.say(f"sfc {release()}")
+
+
+def release() -> str:
+    """SFC's version."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as version_of
+
+    try:
+        return version_of("service-flow-conductor")
+    except PackageNotFoundError:  # a checkout that was never installed
+        return "unknown"
 
 
 def settings(as_json: Json = False) -> None:

@@ -54,18 +54,19 @@ def demo(
     log.configure("error", settings.log_format)
     # On a shared broker the demo has topics of its own, so that its numbers are its own too.
     update = {"data": data, "port": 0, **({"namespace": f"sfc-demo-{int(time.time())}"} if settings.kafka else {})}
+    own = [f"SFC_NAMESPACE={update['namespace']} "] if settings.kafka else []
+    kept = "".join([*own, f"sfc dev --data {data}", *([f" --kafka {settings.kafka}"] if settings.kafka else [])]) if keep else ""
     try:
         running = bootstrap.start_all(settings.model_copy(update=update), modules=["sfc_workers.examples.tmall"])
         try:
             with Client(running.url) as client:
-                code = play.run(client, output.console(), bootstrap.publisher(running.site, play.TOPIC), bootstrap.blueprints_folder())
+                publish = bootstrap.publisher(running.site, play.TOPIC)
+                code = play.run(client, output.console(), publish, bootstrap.blueprints_folder(), kept=kept)
         finally:
             running.stop()
     finally:
         if not keep:
             shutil.rmtree(data, ignore_errors=True)
-    if keep and not settings.kafka:
-        output.say(f"kept: `sfc dev --data {data}` shows it")
     raise typer.Exit(code)
 
 

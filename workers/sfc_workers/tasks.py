@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
+import sfc
 from sfc.errors import BadInput
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}").fullmatch
 _MARK = "__sfc_task__"
+_LOOKED = "modules are named as in `import`, and looked for in the working directory and the Python environment"
 
 
 class TaskError(Exception):
@@ -58,10 +63,10 @@ def task(name: str, *, blocking: bool = True) -> Callable[[Function], Function]:
 def load_modules(names: Iterable[str]) -> dict[str, Handler]:
     """Imports modules (also from the working directory) and returns their handlers by task.
 
-    Raises BadInput for a module that is not there or has no tasks, and for a task that two functions claim.
+    Raises BadInput for a module that is not there, does not compile or has no tasks, and for a task that two functions claim.
     """
-    if "" not in sys.path:
-        sys.path.insert(0, "")
+    if sys.path[0] != "":
+        sys.path.insert(0, "")  # before the environment's: `sfc` is a script, whose own folder would be first
     found: dict[str, Handler] = {}
     for name in names:
         handlers = _handlers(name)
@@ -83,18 +88,40 @@ def chosen(handlers: dict[str, Handler], tasks: Collection[str]) -> dict[str, Ha
 
 
 def _handlers(name: str) -> list[Handler]:
+    if name.endswith(".py"):
+        module_name = name.removesuffix(".py").replace("/", ".").lstrip(".")
+        raise BadInput(f"{name} is a file; a module was expected", hint=f"write {module_name}, not {name}")
+    _refuse_the_checkouts(name.partition(".")[0])
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as e:
         if e.name is not None and (name == e.name or name.startswith(e.name + ".")):
             raise BadInput(
                 f"there is no module {name} (nothing called {e.name} was found)",
-                hint="modules are named as in `import`, and looked for in the working directory and the Python environment",
+                hint=_LOOKED,
             ) from e
         raise BadInput(f"module {name} can't be imported: it needs {e.name}, which is not installed") from e
+    except SyntaxError as e:
+        raise BadInput(f"module {name} does not compile: {e.filename}, line {e.lineno}: {e.msg}") from e
     except ValueError as e:
         raise BadInput(f"{name!r} is no module's name: write it as in `import`, for example shop.workers") from e
     return [h for h in (getattr(value, _MARK, None) for value in vars(module).values()) if isinstance(h, Handler)]
+
+
+def _refuse_the_checkouts(top: str) -> None:
+    """An editable install of SFC puts its checkout on the path: a module that merely lies there is not meant by who works elsewhere."""
+    checkout = Path(sfc.__file__).parents[1]
+    if top in sys.modules or checkout == Path.cwd() or str(checkout) in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+        return
+    try:
+        found = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return
+    if found is None or not (checkout / "pyproject.toml").is_file():
+        return
+    places = [found.origin] if found.origin and not found.submodule_search_locations else list(found.submodule_search_locations or ())
+    if top != "sfc" and any(Path(place).parent == checkout for place in places):
+        raise BadInput(f"there is no module {top} in {Path.cwd()} (one lies in {checkout})", hint=_LOOKED)
 
 
 def _where(handler: Handler) -> str:

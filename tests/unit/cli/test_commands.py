@@ -285,7 +285,7 @@ def test_deploy_sends_tasks_before_the_blueprints_that_name_them(tmp_path: Path)
     (documents,) = gateway.calls[0][1]
     assert [Path(source).name for source, _ in documents] == ["z.yaml", "a.yaml"]
     assert "new version" in result.out
-    assert result.err == "warning: t: /Retry: too many\n"
+    assert result.err == "warning: t#/Retry: too many\n"
 
 
 def test_validate_lists_every_problem_with_its_pointer(tmp_path: Path) -> None:
@@ -303,8 +303,8 @@ def test_validate_only_warns_of_a_task_that_it_can_not_see(tmp_path: Path) -> No
     file = tmp_path / "good.yaml"
     file.write_text('StartAt: A\nStates: {A: {Type: Task, Resource: "task:elsewhere", End: true}}\nSfc: {Name: b}\n')
     result = run("validate", str(file))
-    assert (result.code, result.out.splitlines()[-1]) == (0, "1 document, 0 problems")
-    assert "warning: /States/A/Resource" in result.out
+    assert (result.code, result.out.splitlines()[-1]) == (0, "1 document, 0 problems, 1 warning")
+    assert f"warning: {file}#/States/A/Resource: " in result.out
 
 
 def test_publish_sends_lines_as_they_stand_and_says_which_had_no_key(tmp_path: Path) -> None:
@@ -445,3 +445,26 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.code == 3
     assert "SFC_SHARDS" in result.err
     assert "'many'" in result.err
+
+
+def test_history_leaves_out_what_only_sfc_reads_unless_asked() -> None:
+    started = {"seq": 1, "at_ms": 1, "name": "ExecutionStarted", "hash": "abc", "keep_id": True, "input": {"a": 1}}
+    gateway = Gateway(history=[started])
+    shown = run("flows", "history", "x", "--run", "7", gateway=gateway)
+    assert "hash=" not in shown.out
+    assert "keep_id" not in shown.out
+    assert 'input={"a": 1}' in shown.out
+    assert gateway.calls[0] == ("history", ("x", 7), {})
+    assert "hash=abc" in run("flows", "history", "x", "--verbose", gateway=gateway).out
+    assert run("flows", "history", "x", "--json", gateway=gateway).json_lines == [started]
+
+
+def test_a_pause_that_changes_nothing_says_so() -> None:
+    answer = {"flow": "f", "done": "pause", "changed": False, "detail": "was paused already"}
+    assert run("flows", "pause", "f", gateway=Gateway(pause=answer)).out == "f was paused already\n"
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version").out.startswith("sfc ")
+    assert run("version").out == run("--version").out
+    assert list(run("version", "--json").json_lines[0]) == ["version"]

@@ -106,6 +106,18 @@ def test_the_steps_come_in_order_and_all_checks_agree() -> None:
     assert code == 0
 
 
+def test_its_end_names_only_what_can_be_done() -> None:
+    _, told = play(Gateway())
+    assert "sfc flows" not in told.split("where to look next")[1]
+    assert "sfc demo --keep" in told
+    told_by = io.StringIO()
+    gateway = Gateway()
+    demo.run(gateway, Console(file=told_by, width=160), gateway.publish, FOLDER, 5.0, kept="sfc dev --data kept")
+    end = told_by.getvalue().split("where to look next")[1]
+    assert "  sfc dev --data kept\n" in end
+    assert "sfc flows history tmall-order:T880140" in end
+
+
 def test_a_number_that_differs_is_named_and_fails_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(EXPECTED["entered"]["2"], "Send", 134)
     code, told = play(Gateway())

@@ -14,7 +14,9 @@ configure("info", FORMAT)
 log.info("took shard 3", action="shard.taken", shard=3, sasl_password="hunter2")
 log.info("lane.started")
 logging.getLogger("sfc.kafka").warning("broker %s is away", "b:1")
-logging.getLogger("uvicorn.error").info("started")
+logging.getLogger("uvicorn.error").info("started")  # its everyday lines are for debug
+logging.getLogger("uvicorn.error").warning("slow", extra={"color_message": "slow"})
+log.info("served", action="served", hint="")
 log.debug("never")
 try:
     1 / 0
@@ -32,10 +34,12 @@ def lines_of(format_name: str) -> str:
 
 def test_each_line_is_json_with_an_action() -> None:
     lines = [json.loads(line) for line in lines_of("auto").splitlines()]
-    assert [line["action"] for line in lines] == ["shard.taken", "lane.started", "sfc.kafka", "uvicorn.error", "sfc"]
+    assert [line["action"] for line in lines] == ["shard.taken", "lane.started", "sfc.kafka", "uvicorn.error", "served", "sfc"]
     assert (lines[0]["shard"], lines[0]["level"], lines[0]["sasl_password"]) == (3, "info", "********")
     assert lines[2]["event"] == "broker b:1 is away"
-    assert "ZeroDivisionError" in lines[4]["exception"]
+    assert "ZeroDivisionError" in lines[5]["exception"]
+    assert "color_message" not in lines[3]
+    assert "hint" not in lines[4]
 
 
 def test_console_lines_are_for_people() -> None:

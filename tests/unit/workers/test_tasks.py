@@ -48,6 +48,8 @@ def test_a_function_that_two_modules_show_is_one(module: Path) -> None:
         ("shop_needs", "import not_installed_anywhere", "needs not_installed_anywhere"),
         ("shop_empty", "x = 1", "module shop_empty has no tasks"),
         ("", None, "is no module's name"),
+        ("shop_torn", "x = (", "module shop_torn does not compile: .*shop_torn.py, line 1: "),
+        ("make_orders.py", None, "make_orders.py is a file"),
     ],
 )
 def test_a_module_that_is_of_no_use_is_refused_with_the_reason(module: Path, name: str, content: str | None, message: str) -> None:
@@ -55,6 +57,23 @@ def test_a_module_that_is_of_no_use_is_refused_with_the_reason(module: Path, nam
         (module / f"{name}.py").write_text(content)
     with pytest.raises(BadInput, match=message):
         load_modules([name])
+
+
+def test_a_module_that_only_lies_in_the_checkout_is_not_taken_for_one_of_the_working_directory(
+    module: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = module / "checkout"
+    for folder in ("sfc", "elsewhere"):
+        (checkout / folder).mkdir(parents=True)
+    (checkout / "pyproject.toml").touch()
+    (checkout / "shop_greet.py").write_text("from sfc_workers import task\n@task('hello')\ndef hello(job): ...\n")
+    monkeypatch.setattr("sfc.__file__", str(checkout / "sfc" / "__init__.py"))
+    sys.path.append(str(checkout))
+    monkeypatch.chdir(checkout / "elsewhere")
+    with pytest.raises(BadInput, match=r"there is no module shop_greet in .*elsewhere"):
+        load_modules(["shop_greet"])
+    monkeypatch.chdir(checkout)
+    assert list(load_modules(["shop_greet"])) == ["hello"]
 
 
 def test_a_task_that_two_functions_claim_is_refused(module: Path) -> None:
