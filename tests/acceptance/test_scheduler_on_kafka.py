@@ -71,6 +71,7 @@ def test_workers_follow_the_backlog_and_whoever_dies_is_replaced(kafka: str, log
         SFC_PORT="0",
         SFC_SHARDS="4",
         SFC_WORKER_JOBS_MAX="2",  # ten jobs a second
+        SFC_KAFKA_HEARTBEAT_INTERVAL_MS="300",  # members hear of each other sooner
         SFC_SCHEDULER_LOOK_S="0.3",
         SFC_SCHEDULER_DOWN_AFTER_S="2",
         SFC_SCHEDULER_RESTART_S="0.2",
@@ -100,7 +101,7 @@ def test_workers_follow_the_backlog_and_whoever_dies_is_replaced(kafka: str, log
             # A worker dies in the midst of its work: another life of the same name follows.
             victim = told(leader, "replica-started")[0]
             os.kill(victim["pid"], signal.SIGKILL)
-            wait_for("a worker's coming back", lambda: len(workers_of(leader)) == 3 and not alive(victim["pid"]))
+            wait_for("a worker's coming back", lambda: bool(told(leader, "replica-died")) and len(workers_of(leader)) == 3)
             (death,) = told(leader, "replica-died")
             assert victim["event"] == f"started {death['instance']}"
 
