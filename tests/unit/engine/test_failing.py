@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sfc.engine.commands import Fire, Heartbeat, ReplyTo
+from sfc.engine.events import ParallelFailed, TaskTimedOut
 from tests.unit.engine.bench import T0, Bench, program_of, task
 
 WAITER = ReplyTo("replies", "gw", "1")
@@ -122,6 +123,23 @@ def test_a_job_without_answer_times_out(fields: dict[str, Any], defaults: dict[s
     bench.fire(due_ms)
     assert (bench.status, bench.output) == ("SUCCEEDED", {"Error": "States.Timeout", "Cause": ""})
     assert bench.complete("late").closed
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"), [({"TimeoutSeconds": 30}, "no answer within 30 s"), ({"HeartbeatSeconds": 9}, "no heartbeat within 9 s")]
+)
+@pytest.mark.parametrize("caught", [True, False])
+def test_a_timeout_says_what_was_awaited_but_not_to_who_catches_it(fields: dict[str, Any], said: str, caught: bool) -> None:
+    branches = [{"StartAt": "A", "States": {"A": task("a", **fields)}}]
+    catch = {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "B"}]} if caught else {}
+    bench = Bench(program_of({"P": {"Type": "Parallel", "Branches": branches, "Next": "B", **catch}, "B": DONE}, "P"))
+    bench.start({}, wait=WAITER, keep_id=True)
+    bench.fire(30_000)
+    assert [event.cause for event in bench.history if isinstance(event, TaskTimedOut | ParallelFailed)] == [said, said]
+    if caught:
+        assert bench.output == {"Error": "States.Timeout", "Cause": ""}
+    else:
+        assert (bench.living.error, bench.living.cause, bench.replies[-1].cause) == ("States.Timeout", said, said)
 
 
 def test_task_failed_does_not_take_a_timeout() -> None:

@@ -146,7 +146,9 @@ def test_a_held_flow_can_be_stopped(subject: str) -> None:
 def test_a_flow_s_own_pause_and_a_hold_are_lifted_apart(subject: str) -> None:
     bench = started()
     bench.hold(subject)
+    bench.at(1000)
     bench.do(Pause())
+    assert pauses(bench)[-1].since_ms == T0, "its timers stood still already"
     bench.complete("answer")
     bench.do(Resume())
     assert bench.root.state == "A"

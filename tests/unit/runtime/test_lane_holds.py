@@ -224,6 +224,24 @@ def test_a_job_found_overdue_under_a_hold_is_parked_and_comes_back_when_it_is_li
     fed.lane.close()
 
 
+@pytest.mark.parametrize("subject", ["group:retail", "task:echo"])
+def test_flows_found_overdue_under_a_hold_keep_no_other_timer_waiting(bench: Bench, monkeypatch: pytest.MonkeyPatch, subject: str) -> None:
+    monkeypatch.setattr("sfc.runtime.shard.FIRED_PER_TICK_MAX", 5)
+    define(bench, "red", {"A": CALL}, "retail")
+    define(bench, "nod", {"N": {"Type": "Wait", "Seconds": 15, "Next": "M"}, "M": {"Type": "Wait", "Seconds": 60, "End": True}}, "food")
+    fed = Fed(bench, bench.lane())
+    for flow in at_home("red", 9):
+        fed.start(flow)
+    [other] = at_home("nod", 1)
+    fed.start(other)
+    fed.hold(subject, 1, True, 1000)
+    fed.tick(16_000)
+    found = fed.shard.flow(other)
+    assert found is not None
+    assert found.branches[0].state == "M"
+    fed.lane.close()
+
+
 def test_a_hold_that_begins_to_freeze_counts_from_then(bench: Bench) -> None:
     define(bench, "red", {"A": CALL})
     fed = Fed(bench, bench.lane())
