@@ -59,6 +59,7 @@ class Scheduler:
         self._looked_s = float("-inf")
         self._revision = -1
         self._away = False
+        self._shown: set[str] = set()  # pools that had replicas
         self._leadership = Leadership(log, names, self._on_ended)
 
     @property
@@ -77,7 +78,8 @@ class Scheduler:
         if not self.leads:
             return 0
         self._replicas.tend()
-        for pool in self._replicas.pools():
+        self._shown |= self._replicas.pools()
+        for pool in self._shown:
             RUNNING.labels(pool).set(sum(replica.up for replica in self._replicas.list(pool)))
         since_s = self._monotonic_s() - self._looked_s
         edited = self._definitions.revision != self._revision and since_s >= EDIT_LOOK_S
@@ -102,7 +104,6 @@ class Scheduler:
             _log.info(f"{name} is scaled no more", action="pool-gone", pool=name)
             changed += self._stop(name, 0)
             WANTED.labels(name).set(0)
-            RUNNING.labels(name).set(0)
         return changed
 
     def _wanted(self, pool: Pool, lag: Lag) -> int:
@@ -141,8 +142,9 @@ class Scheduler:
 
     def _on_ended(self, lost: bool) -> None:
         LEADER.set(0)
-        for pool in self._replicas.pools():
-            RUNNING.labels(pool).set(0)
+        for gauge in (WANTED, RUNNING, LAG):
+            gauge.clear()  # they are the next leader's to tell
+        self._shown.clear()
         self._replicas.stop_all(min(LOST_STOP_S, self._pace.stop_s) if lost else self._pace.stop_s)
         self._history.clear()
         self._looked_s = float("-inf")

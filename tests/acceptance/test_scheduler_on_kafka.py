@@ -26,6 +26,12 @@ MODULE = "sfc_workers.examples.tmall"
 ITEMS = [{"sku": "cup", "warehouse": "east", "quantity": 2, "price": 100}]
 SPLIT = {"Name": "order-split", "Scale": {"Min": 1, "Max": 3, "LagPerReplica": 20, "Module": MODULE}}
 PICK = {"Name": "order-pick", "Scale": {"Min": 1, "Max": 2, "LagPerReplica": 1000, "Module": MODULE}}
+PACKING = {
+    "StartAt": "Pack",
+    "States": {"Pack": {"Type": "Task", "Resource": "task:order-split", "End": True}},
+    "Sfc": {"Name": "packing", "MessageType": "specific", "Scale": {"Min": 1, "Module": MODULE}},
+}
+SECRET = "open-sesame"
 SPLITTING = {
     "StartAt": "Split",
     "States": {"Split": {"Type": "Task", "Resource": "task:order-split", "End": True}},
@@ -70,6 +76,7 @@ def test_workers_follow_the_backlog_and_whoever_dies_is_replaced(kafka: str, log
         SFC_LEDGER=str(ledger),
         SFC_PORT="0",
         SFC_SHARDS="4",
+        SFC_API_KEY=SECRET,
         SFC_WORKER_JOBS_MAX="2",  # ten jobs a second
         SFC_KAFKA_HEARTBEAT_INTERVAL_MS="300",  # members hear of each other sooner
         SFC_SCHEDULER_LOOK_S="0.3",
@@ -105,20 +112,22 @@ def test_workers_follow_the_backlog_and_whoever_dies_is_replaced(kafka: str, log
             (death,) = told(leader, "replica-died")
             assert victim["event"] == f"started {death['instance']}"
 
-            # A new task's workers come by themselves.
-            client.deploy([PICK])
+            # Workers of a new task and of a new specific blueprint come by themselves.
+            client.deploy([PICK, PACKING])
             wait_for("workers of a new task", lambda: at_work(names.task("order-pick")) == 1)
+            wait_for("workers of a new blueprint", lambda: at_work(names.specific_group("packing")) == 1)
 
             # The leader dies: its workers end, and the other one's take their place.
             orphans = workers_of(leader)
-            assert len(orphans) >= 2, "one of each pool at least"
+            assert len(orphans) >= 3, "one of each pool at least"
+            assert SECRET not in "".join(Path(f"/proc/{pid}/cmdline").read_text() for pid in orphans)
             leader.kill()
             wait_for("the orphans' end", lambda: not any(map(alive, orphans)), 8)
             assert not told(other, "replica-started"), "two schedulers' workers at a time"
             wait_for("the other scheduler's workers", lambda: bool(told(other, "replica-started")), 20)
 
             wait_for("the end of the backlog", lambda: not any(p["lag"] for p in client.workers()["pools"]), 40)
-            wait_for("no more than Min workers", lambda: at_work() == 1 and len(workers_of(other)) == 2)
+            wait_for("no more than Min workers", lambda: at_work() == 1 and len(workers_of(other)) == 3)
 
             # By hand.
             def sfc(*command: str) -> str:
@@ -136,14 +145,16 @@ def test_workers_follow_the_backlog_and_whoever_dies_is_replaced(kafka: str, log
             assert [m["instance"] for m in pool["members"]] == [f"{other.name}.task.order-split.{n}" for n in (1, 2)]
             assert sorted(p for m in pool["members"] for p in m["partitions"]) == [f"{split}-{n}" for n in range(4)]
             client.scale_workers("task:order-split")
-            wait_for("the minimum of the document", lambda: len(workers_of(other)) == 2)
+            wait_for("the minimum of the document", lambda: len(workers_of(other)) == 3)
 
         left = workers_of(other)
         for process in (other, engine, gateway):
             process.ask_to_stop()
         assert [process.exit_code() for process in (other, engine, gateway)] == [0, 0, 0]
         assert not any(map(alive, left))
-        assert "is no setting" not in "".join(p.log for p in processes.all)
+        said = "".join(p.log for p in processes.all)
+        assert "is no setting" not in said
+        assert SECRET not in said
 
     done = read_ledger(ledger)
     histories = read_histories(log, names.history)

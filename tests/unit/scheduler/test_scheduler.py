@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from sfc_scheduler.scheduler import LOST_STOP_S
 
 from sfc.errors import LogUnavailable
@@ -136,3 +137,20 @@ def test_a_leader_that_was_put_out_of_the_group_stops_its_replicas_quickly(repli
     shop.turn(waiting)
     assert (stuck.leads, waiting.leads, len(others.kept)) == (False, True, 1)
     shop.close()
+
+
+def test_numbers_are_told_while_it_leads(shop: Site, replicas: NotedReplicas) -> None:
+    def told(name: str) -> float | None:
+        return REGISTRY.get_sample_value(f"sfc_scheduler_{name}", {} if name == "leader" else {"pool": "task:split"})
+
+    scheduler = shop.scheduler(replicas)
+    shop.jobs(TOPIC, 15)
+    shop.turn(scheduler)
+    shop.turn(scheduler, 0)
+    assert [told(name) for name in ("leader", "replicas_wanted", "replicas_running", "lag")] == [1, 2, 2, 15]
+    shop.override("task:split", 7, drained=True)
+    shop.turn(scheduler)
+    shop.turn(scheduler, 0)
+    assert [told(name) for name in ("replicas_wanted", "replicas_running", "lag")] == [0, 0, 15]
+    scheduler.close()
+    assert [told(name) for name in ("leader", "replicas_wanted", "replicas_running", "lag")] == [0, None, None, None]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sfc_workers import load_modules, task
+from sfc_workers.tasks import chosen
 
 from sfc.errors import BadInput
 
@@ -87,3 +88,14 @@ def test_a_task_that_two_functions_claim_is_refused(module: Path) -> None:
 def test_a_name_that_no_task_can_have_is_refused(name: str) -> None:
     with pytest.raises(BadInput, match="can't be a task's name"):
         task(name)
+
+
+def test_a_worker_may_do_some_tasks_of_its_modules_only(module: Path) -> None:
+    lines = [f"@task({name!r})\ndef {name}(job): ..." for name in ("pick", "pack", "send")]
+    (module / "shop_house.py").write_text("\n".join(("from sfc_workers import task", *lines)))
+    found = load_modules(["shop_house"])
+    assert chosen(found, []) == found
+    assert sorted(chosen(found, ["send", "pick"])) == ["pick", "send"]
+    with pytest.raises(BadInput, match="no module does the task split") as refused:
+        chosen(found, ["split", "pick"])
+    assert refused.value.hint == "these are done: pack, pick, send"
