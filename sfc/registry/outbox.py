@@ -42,6 +42,7 @@ class Outbox:
         self._definitions = Partition(names.definitions, 0)
         self._fence: Transaction | None = None
         self._producer: Producer | None = None
+        self._end = 0  # of sfc.definitions, as the registry was told last
 
     def step(self) -> int:
         """Publishes what waits. Returns how many rows. Raises LogError, RegistryError; the next step begins with the first
@@ -61,6 +62,8 @@ class Outbox:
                 raise
 
     def _publish(self) -> int:
+        if self._registry.definitions_end() != self._end:
+            self.close()  # another gateway has published since: what is known beforehand need not fail
         if self._fence is None:
             self._fence = self._log.transaction(f"{self._names.namespace}-outbox")
         rows = self._registry.unpublished()  # only now: see above
@@ -83,6 +86,7 @@ class Outbox:
             self._producer.flush()
         end = self._log.ends([self._definitions], committed=False)[self._definitions]
         self._registry.mark_published(rows[-1].id, end)
+        self._end = end
         return len(rows)
 
     def _send_hold(self, producer: Producer, row: OutboxItem) -> None:
