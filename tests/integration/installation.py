@@ -12,7 +12,7 @@ from typing import Any
 from sfc.bootstrap import Shared, Site, bridge_role, engine_role, ensure_job_topics, open_index, open_site
 from sfc.bootstrap import monitor_role as make_monitor
 from sfc.engine.link import is_specific
-from sfc.ports import FlowDocument, FlowIndex, TopicSpec
+from sfc.ports import Clock, FlowDocument, FlowIndex, TopicSpec
 from sfc.registry import Registry
 from sfc.registry.outbox import Outbox
 from sfc.runtime.definitions import Definitions
@@ -71,12 +71,12 @@ class Installation:
 
 
 @contextmanager
-def installation(kafka: str, folder: Path) -> Iterator[Installation]:
-    """Engine, monitor and bridge as threads; all have ended when this ends."""
+def installation(kafka: str, folder: Path, database: str = "", registry_clock: Clock | None = None) -> Iterator[Installation]:
+    """Engine, monitor and bridge as threads; all have ended when this ends. ``database``: default an SQLite file."""
     site = open_site(Settings(kafka=kafka, namespace=f"it-{uuid.uuid4().hex[:8]}", shards=2, data=folder))
     with ExitStack() as stack:
         stack.callback(site.log.close)
-        registry = Registry(site.settings.database_url(), site.clock)
+        registry = Registry(database or site.settings.database_url(), registry_clock or site.clock)
         stack.callback(registry.close)
         registry.settings(site.shards)
         definitions = site.definitions()
