@@ -21,7 +21,19 @@ app = typer.Typer(help="List, show and steer flows.", no_args_is_help=True)
 Flow = Annotated[str, typer.Argument(metavar="FLOW", help="The flow's id.")]
 OneFlow = Annotated[str | None, typer.Argument(metavar="FLOW", help="The flow's id. Or say which flows, by options.")]
 _SHOWN_APART = {"seq", "offset", "at_ms", "type", "name", "kind", "state", "branch", "branches"}
-_INTERNAL = {"hash", "keep_id", "wait", "traceparent", "stub_output", "keep_until_ms", "own", "free", "heartbeat_due_ms", "request"}
+_INTERNAL = {
+    "hash",
+    "keep_id",
+    "wait",
+    "traceparent",
+    "stub_output",
+    "keep_until_ms",
+    "own",
+    "stood",
+    "free",
+    "heartbeat_due_ms",
+    "request",
+}
 
 
 def took(flow: Mapping[str, Any]) -> str:
