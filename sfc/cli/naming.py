@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
 
 from sfc.cli import output
+
+_VERSION = re.compile(r"[1-9][0-9]{0,8}").fullmatch
 
 Timers = Annotated[
     str, typer.Option("--timers", metavar="freeze|run", help="Whether timers stand still or run on.  [default: freeze]", show_default=False)
@@ -20,7 +23,7 @@ def name_and_version(text: str, version: int | None = None) -> tuple[str, int | 
     name, at, number = text.partition("@")
     if not at:
         return name, version
-    if not (number.isascii() and number.isdigit() and 0 < int(number[:12]) == int(number)):
+    if not _VERSION(number):
         raise typer.BadParameter(f"expected NAME or NAME@VERSION, came {text!r}")
     if version is not None and version != int(number):
         raise typer.BadParameter(f"{text} and --version {version} name two versions")
