@@ -79,7 +79,7 @@ class Settings(BaseSettings):
         default=1.0, ge=0.05, le=60, description="Seconds before a worker that died is started again; doubled by each further death."
     )
     scheduler_stop_s: float = Field(
-        default=12.0, ge=0.1, le=3600, description="Seconds in which a worker may finish what it does before it is killed."
+        default=12.0, ge=0.1, le=14, description="Seconds in which a worker may finish what it does before it is killed."
     )
     secrets_dir: Path | None = Field(default=None, description="Directory with a file for each secret of HTTP tasks.")
     worker_jobs_max: int = Field(default=1000, ge=1, description="Jobs that a worker has at work at once.")

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from sfc.errors import BadInput, NotPossible, UnknownName
 from sfc.registry.holds import Sessions
 from sfc.registry.session import Edit
+from sfc.registry.shapes import NAME
 from sfc.registry.tables import BlueprintRow, BlueprintVersionRow, PoolRow, TaskRow, TaskVersionRow
 from sfc.registry.views import document_of
 from sfc.wire.definitions import PoolScale
@@ -86,6 +87,8 @@ def _uncrossed(pool: str, scale: Scale, low: int | None, high: int | None) -> No
 def _scale(session: Session, pool: str) -> Scale:
     kind, _, name = pool.partition(":")
     found: TaskVersionRow | BlueprintVersionRow | None = None
+    if not NAME(name):
+        kind = ""
     if kind == "task" and (task := session.get(TaskRow, name)):
         found = session.get(TaskVersionRow, (name, task.current))
     elif kind == "blueprint" and (blueprint := session.get(BlueprintRow, name)):

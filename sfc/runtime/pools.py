@@ -36,7 +36,8 @@ class Lag(NamedTuple):
 
 
 def pools_of(definitions: Definitions, names: Names) -> dict[str, Pool]:
-    """By name. A task or blueprint that has moved elsewhere keeps its pool, with no minimum: jobs of older versions may still come."""
+    """By name. A task or blueprint that has moved elsewhere keeps its pool, with no minimum: jobs of older versions may still come. So
+    does a blueprint that starts no flows any more."""
     found: dict[str, Pool] = {}
     versions: dict[str, list[tuple[int, Mapping[str, Any]]]] = {}
     for task in sorted(definitions.tasks(), key=lambda t: (t.name, t.version)):
@@ -51,7 +52,10 @@ def pools_of(definitions: Definitions, names: Names) -> dict[str, Pool]:
         specific = {number: section for number, section in _sections(definitions, name) if section.get("MessageType") == "specific"}
         if specific:
             topics = {names.specific_jobs(name): names.specific_group(name)}
-            found[BLUEPRINT + name] = Pool(BLUEPRINT + name, topics, _scale(specific, blueprint.current))
+            scale = _scale(specific, blueprint.current)
+            if scale is not None and blueprint.status in ("disabled", "retired"):
+                scale = scale._replace(min=0)
+            found[BLUEPRINT + name] = Pool(BLUEPRINT + name, topics, scale)
     return found
 
 
