@@ -61,6 +61,83 @@ def test_an_unknown_blueprint_is_answered_with_the_nearest_name(site: Dev) -> No
     assert "Did you mean 'parcel'?" in refused.err
 
 
+def test_a_misspelt_topic_is_told_though_the_embedded_log_makes_it(site: Dev, tmp_path: Path) -> None:
+    site.deploy(blueprint("spelt", DONE, Triggers=[{"Id": "in", "Topic": "parcels_packed", "FlowId": "$.id"}]))
+    file = tmp_path / "one.jsonl"
+    file.write_text('{"id": "a"}\n')
+    sent = site.sfc("publish", "parcels_packd", str(file), "--key", "$.code")
+    assert sent.code == 0
+    assert "parcels_packd was made anew; no trigger reads it. Did you mean 'parcels_packed'?" in sent.err
+    assert "1 of 1 have nothing at $.code" in sent.err
+    assert "no trigger" not in site.sfc("publish", "parcels_packed", str(file)).err
+
+
+def test_what_was_so_already_is_told(site: Dev) -> None:
+    site.deploy(blueprint("twice", {"Wait": {"Type": "Wait", "Seconds": 600, "Next": "Done"}, **DONE}))
+    assert "existed" not in site.start("twice", {}, "?id=1")
+    assert site.ended("twice:1", "RUNNING")
+    again = site.sfc("start", "twice", "--id", "1")
+    assert (again.code, again.err) == (0, "note: twice:1 is there already (RUNNING); nothing was started\n")
+    late = site.sfc("start", "twice", "--id", "2", "--wait", "500ms")
+    assert late.code == 7
+    assert "twice:2 still runs after 500ms" in late.out
+    assert site.sfc("flows", "pause", "twice:1", "--json").document()["changed"] is True
+    assert site.sfc("flows", "pause", "twice:1").out == "twice:1 was paused already\n"
+    site.sfc("flows", "resume", "twice:1")
+    assert site.sfc("flows", "resume", "twice:1").out == "twice:1 was not paused by itself\n"
+
+
+def test_flows_of_a_blueprint_that_is_none_are_not_simply_none(site: Dev) -> None:
+    site.deploy(blueprint("lonely", DONE))
+    refused = site.sfc("flows", "list", "--blueprint", "lonley")
+    assert refused.code == 4
+    assert "Did you mean 'lonely'?" in refused.err
+    assert site.sfc("flows", "list", "--blueprint", "lonely").err == "no such flows\n"
+
+
+def test_a_business_id_that_is_published_twice_starts_one_flow_where_ids_are_remembered(site: Dev, tmp_path: Path) -> None:
+    file = tmp_path / "one.jsonl"
+    file.write_text('{"id": "a"}\n')
+    for name, own in (("forgetful", {}), ("mindful", {"Retention": {"Ids": "P1D"}})):
+        site.deploy(blueprint(name, DONE, Triggers=[{"Id": "in", "Topic": f"{name}_in", "FlowId": "$.id"}], **own))
+        site.sfc("publish", f"{name}_in", str(file))
+        first = site.ended(f"{name}:a", "SUCCEEDED")["run"]
+        site.sfc("publish", f"{name}_in", str(file))
+        if own:
+            until(lambda: "flow-exists" in site.get("/v1/dead-letters")[1], "a dead letter")
+            assert site.ended("mindful:a", "SUCCEEDED")["run"] == first
+        else:
+            until(lambda seen=first: site.ended("forgetful:a", "SUCCEEDED")["run"] != seen or None, "a second run")  # type: ignore[misc]
+            assert site.sfc("flows", "history", "forgetful:a", "--run", str(first)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("module", "text", "said"),
+    [
+        ("torn", "x = (\n", "torn.py, line 1: '(' was never closed"),
+        ("greet.py", "", "hint: write greet, not greet.py"),
+        ("nowhere", None, "there is no module nowhere"),
+    ],
+)
+def test_a_worker_module_that_is_of_no_use_ends_the_role_before_it_answers(
+    tmp_path: Path, module: str, text: str | None, said: str
+) -> None:
+    if text is not None:
+        (tmp_path / f"{module.removesuffix('.py')}.py").write_text(text)
+    done = subprocess.run(
+        [SFC, "worker", module, "--kafka", "127.0.0.1:1"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment(),
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert said in done.stderr
+    assert "answers on" not in done.stderr
+
+
 def test_an_unknown_flow_is_not_found(site: Dev) -> None:
     refused = site.sfc("flows", "show", "parcel:nothing")
     assert refused.code == 4
