@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from starlette.concurrency import run_in_threadpool
 
 from sfc.engine.commands import Stop
@@ -25,7 +25,8 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("", summary="All groups, by name")
     def list_groups() -> Response:
-        """Each with its ``blueprints`` (name to status), ``tasks``, ``hold``, and its ``flows`` by status."""
+        """Each with its ``blueprints`` (name to status), ``tasks``, ``hold``, its ``flows`` by status, and by blueprint the ``versions``
+        that these are of: a flow belongs to the group that its own version names."""
         found = groups.all()
         statistics = services.index.statistics().blueprints if found else []
         return json_response({"groups": [_shown(group, statistics) for group in found]})
@@ -47,25 +48,32 @@ def router(services: Services) -> APIRouter:
 
 def _shown(group: GroupInfo, statistics: list[BlueprintStatistics]) -> dict[str, Any]:
     flows: Counter[str] = Counter()
+    versions: dict[str, list[int]] = {}
     paused = 0
-    for one in statistics:
-        if one.blueprint in group.blueprints:
-            flows.update(one.flows)
-            paused += one.paused
-    return {**asdict(group), "flows": dict(flows), "paused": paused}
+    for one in _of(group, statistics):
+        flows.update(one.flows)
+        paused += one.paused
+        versions.setdefault(one.blueprint, []).append(one.version)
+    return {**asdict(group), "versions": versions, "flows": dict(flows), "paused": paused}
+
+
+def _of(group: GroupInfo, statistics: list[BlueprintStatistics]) -> list[BlueprintStatistics]:
+    return [one for one in statistics if one.version in group.versions.get(one.blueprint, ())]
 
 
 def _stop(services: Services, group: GroupInfo, stop: Stop) -> dict[str, Any]:
     asked = 0
-    for blueprint in group.blueprints:
-        cursor = ""
+    for one in _of(group, services.index.statistics().blueprints):
+        if not one.flows.get("RUNNING"):
+            continue
+        query = FlowQuery(status="RUNNING", blueprint=one.blueprint, version=one.version, limit=_PAGE)
         while True:
-            page = services.index.find(FlowQuery(status="RUNNING", blueprint=blueprint, limit=_PAGE, cursor=cursor))
+            page = services.index.find(query)
             for flow in page.flows:
                 services.appender.append(flow.flow, stop)
             services.appender.flush()
             asked += len(page.flows)
-            cursor = page.next_cursor
-            if not cursor:
+            if not page.next_cursor:
                 break
+            query = replace(query, cursor=page.next_cursor)
     return {"group": group.name, "asked": asked}

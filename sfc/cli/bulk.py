@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -89,10 +89,13 @@ def agreed(verb: str, count: int, *, yes: bool) -> bool:
 
 
 def _found(gateway: Client, verb: str, query: Query) -> Iterator[str]:
-    blueprints: Sequence[str] = list(gateway.group(query.group)["blueprints"]) if query.group else [query.blueprint]
+    of = [(query.blueprint, query.version)]
+    if query.group:
+        versions = gateway.group(query.group)["versions"]
+        of = [(blueprint, number) for blueprint in versions for number in versions[blueprint] if query.version in (0, number)]
     for status in (query.status.upper(),) if query.status else _STATUSES[verb]:
-        for blueprint in blueprints:
-            given = {"status": status, "blueprint": blueprint, "version": query.version, "state": query.state, "error": query.error}
+        for blueprint, version in of:
+            given = {"status": status, "blueprint": blueprint, "version": version, "state": query.state, "error": query.error}
             yield from (str(flow["flow"]) for flow in pages(gateway, given))
 
 

@@ -10,17 +10,19 @@ from sqlmodel import Session, col, select
 
 from sfc.errors import UnknownName
 from sfc.registry.blueprint_document import resources_of
-from sfc.registry.holds import HoldInfo, Sessions, group_names, holds_in
+from sfc.registry.holds import HoldInfo, Sessions, group_members, holds_in
 from sfc.registry.shapes import did_you_mean
 from sfc.registry.tables import BlueprintRow, BlueprintVersionRow
 from sfc.registry.views import document_of
 
 
 class GroupInfo(Struct, frozen=True):
-    """``blueprints``: name to status. ``tasks``: names. ``hold``: the group's own. A group that only an older version names has neither."""
+    """``blueprints``: those whose current version names the group, and their status. ``versions``: by blueprint, all versions that name
+    it; their flows belong to it. ``tasks``: those that the blueprints use. ``hold``: the group's own."""
 
     name: str
     blueprints: dict[str, str]
+    versions: dict[str, list[int]]
     tasks: list[str]
     hold: HoldInfo | None
 
@@ -53,9 +55,10 @@ def task_names(document: Mapping[str, Any]) -> set[str]:
 
 def _groups(session: Session) -> list[GroupInfo]:
     holds = {hold.subject: hold for hold in holds_in(session)}
-    blueprints: dict[str, dict[str, str]] = {name: {} for name in group_names(session)}
-    tasks: dict[str, set[str]] = {name: set() for name in blueprints}
+    members = group_members(session)
+    blueprints: dict[str, dict[str, str]] = {name: {} for name in members}
+    tasks: dict[str, set[str]] = {name: set() for name in members}
     for row in session.exec(select(BlueprintRow).where(BlueprintRow.group != "").order_by(col(BlueprintRow.name))).all():
         blueprints[row.group][row.name] = row.status
         tasks[row.group] |= task_names(document_of(session.get_one(BlueprintVersionRow, (row.name, row.current))))
-    return [GroupInfo(name, blueprints[name], sorted(tasks[name]), holds.get(f"group:{name}")) for name in sorted(blueprints)]
+    return [GroupInfo(name, blueprints[name], members[name], sorted(tasks[name]), holds.get(f"group:{name}")) for name in sorted(members)]

@@ -140,14 +140,15 @@ def blueprint_row(session: Session, name: str) -> BlueprintRow:
     return row
 
 
-def group_names(session: Session) -> set[str]:
-    """Groups of current versions, of older ones (their flows may still run), and those that are on hold."""
-    groups = {group for group in session.exec(select(BlueprintRow.group)) if group}
-    groups |= {subject.removeprefix("group:") for subject in session.exec(select(HoldRow.subject)) if subject.startswith("group:")}
-    for text in session.exec(select(BlueprintVersionRow.document).where(col(BlueprintVersionRow.document).contains('"Group"'))):
-        group = msgspec.json.decode(text)["Sfc"].get("Group", "")
+def group_members(session: Session) -> dict[str, dict[str, list[int]]]:
+    """Groups, and by blueprint the versions that name them; also those that were on hold once and that no version names any more."""
+    subjects = session.exec(select(HoldRow.subject)).all()
+    groups: dict[str, dict[str, list[int]]] = {s.removeprefix("group:"): {} for s in subjects if s.startswith("group:")}
+    rows = select(BlueprintVersionRow).where(col(BlueprintVersionRow.document).contains('"Group"'))
+    for row in session.exec(rows.order_by(col(BlueprintVersionRow.name), col(BlueprintVersionRow.version))):
+        group = msgspec.json.decode(row.document)["Sfc"].get("Group", "")
         if group:
-            groups.add(group)
+            groups.setdefault(group, {}).setdefault(row.name, []).append(row.version)
     return groups
 
 
@@ -159,7 +160,7 @@ def _must_exist(session: Session, kind: str, name: str) -> None:
         if number not in map(str, versions):
             raise UnknownName(f"blueprint {blueprint} has no version {number or '(none given)'}: its current one is {row.current}")
         return
-    known = set(session.exec(select(TaskRow.name))) if kind == "task" else group_names(session)
+    known = set(session.exec(select(TaskRow.name)) if kind == "task" else group_members(session))
     if name not in known:
         raise UnknownName(f"there is no {kind} {name}", hint=did_you_mean(name, known))
 

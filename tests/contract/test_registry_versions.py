@@ -111,7 +111,9 @@ def test_a_group_that_only_an_older_version_names_can_be_held(deployed: Registry
     deployed.deploy([documents.blueprint(Group="store")])
     deployed.deploy([documents.blueprint("bill", Group="store")])
     assert Holds(deployed).pause("group:shop").changed is True
-    assert {g.name: list(g.blueprints) for g in Groups(deployed).all()} == {"shop": [], "store": ["bill", "order"]}
+    shop, store = Groups(deployed).all()
+    assert (shop.name, shop.blueprints, shop.versions) == ("shop", {}, {"bill": [1], "order": [2]})
+    assert (store.name, list(store.blueprints), store.versions) == ("store", ["bill", "order"], {"bill": [2], "order": [3]})
 
 
 def test_holds_are_published_again_lifted_ones_too(deployed: Registry) -> None:

@@ -29,13 +29,13 @@ class Gateway:
 
     def flows(self, **query: Any) -> dict[str, Any]:
         self.queries.append(query)
-        found = self.flows_by.get((query["status"], query["blueprint"]), [])
+        found = [] if query["version"] == 3 else self.flows_by.get((query["status"], query["blueprint"]), [])
         at = int(query["cursor"] or 0)
         page = [{"flow": flow} for flow in found[at : at + 2]]
         return {"flows": page, "next_cursor": str(at + 2) if at + 2 < len(found) else ""}
 
     def group(self, name: str) -> dict[str, Any]:
-        return {"name": name, "blueprints": {"a": "enabled", "b": "paused"}, "flows": {"RUNNING": 3}}
+        return {"name": name, "blueprints": {"a": "enabled"}, "versions": {"a": [1], "b": [2, 3]}, "flows": {"RUNNING": 3}}
 
     def _ask(self, verb: str, flow: str, more: dict[str, Any]) -> dict[str, Any]:
         self.asked.append((verb, flow, more))
@@ -98,9 +98,10 @@ def test_each_verb_has_the_statuses_that_it_is_for(gateway: Gateway, verb: str, 
     assert {asked for asked, _, _ in gateway.asked} == {verb}
 
 
-def test_a_group_means_all_of_its_blueprints(gateway: Gateway) -> None:
+def test_a_group_means_the_versions_that_name_it(gateway: Gateway) -> None:
     gateway.flows_by["RUNNING", "a"], gateway.flows_by["RUNNING", "b"] = ["a:1"], ["b:1", "b:2"]
     assert run("flows", "pause", "--group", "shop", "--yes")[1] == "paused 3 of 3 flows\n"
+    assert [(q["blueprint"], q["version"]) for q in gateway.queries] == [("a", 1), ("b", 2), ("b", 3)]
 
 
 def test_without_consent_nothing_is_touched(gateway: Gateway) -> None:

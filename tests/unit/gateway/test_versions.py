@@ -219,6 +219,10 @@ def test_a_group_tells_what_belongs_to_it(gateway: Any, shop: TestClient) -> Non
     assert group == shop.get("/v1/groups/shop").json()
     assert group["blueprints"] == {"bills": "enabled", "orders": "enabled"}
     assert (group["flows"], group["hold"]["reason"]) == ({"RUNNING": 3}, "stock")
+    assert group["versions"] == {"bills": [1], "orders": [1]}
+    put(shop, "orders", OTHER)
+    group = shop.get("/v1/groups/shop").json()
+    assert (list(group["blueprints"]), group["flows"]) == (["bills"], {"RUNNING": 3}), "flows stay in their version's group"
     assert shop.get("/v1/groups/shp").json()["hint"] == "Did you mean 'shop'?"
 
 
