@@ -11,6 +11,7 @@ from sfc.engine import events as e
 from sfc.engine.commands import Pause, Redrive, ReplyTo, Resume, Stop, Wake
 from sfc.engine.effects import Reply
 from sfc.engine.flow import Branch, Flow
+from sfc.engine.limits import REASON_CHARACTERS_MAX, cut
 from sfc.engine.loop import enter_pending
 from sfc.engine.moves import abort_flow
 from sfc.engine.outcomes import open_job, take
@@ -26,7 +27,7 @@ def pause(turn: Turn, command: Pause) -> None:
         return
     paused_before = flow.paused
     if not paused_before:
-        turn.emit(e.ExecutionPaused, True, turn.frozen_since_ms() or turn.now, command.reason, command.by)
+        turn.emit(e.ExecutionPaused, True, turn.frozen_since_ms() or turn.now, cut(command.reason, REASON_CHARACTERS_MAX), command.by)
     _verdict(turn, command.reply, "done", "was paused already" if paused_before else "")
 
 
@@ -116,6 +117,8 @@ def _no_redrive(turn: Turn, flow: Flow, command: Redrive) -> str:
         return f"the flow {flow.id} is {flow.status}: only a failed, timed-out or aborted one can be redriven"
     if turn.known_program is None:
         return f"{flow.blueprint}@{flow.version} is not known here: deploy it again"
+    if not flow.branches:
+        return f"the flow {flow.id} was too large to be kept with what it carried: it can't go on, start it anew with a smaller input"
     if command.edited:
         size = len(encode(command.input))
         if size > PAYLOAD_BYTES_MAX:

@@ -43,13 +43,17 @@ class ExecutionSucceeded(Event, frozen=True):
 
 
 class ExecutionFailed(Event, frozen=True):
+    """``bare``, of this and the next two: what stays has no payloads (they were too large to be kept), and can't be redriven."""
+
     error: str | None = None
     cause: str | None = None
     keep_until_ms: int = 0
+    bare: bool = False
 
 
 class ExecutionTimedOut(Event, frozen=True):
     keep_until_ms: int = 0
+    bare: bool = False
 
 
 class ExecutionAborted(Event, frozen=True):
@@ -57,6 +61,7 @@ class ExecutionAborted(Event, frozen=True):
     cause: str | None = None
     by: str = ""
     keep_until_ms: int = 0
+    bare: bool = False
 
 
 class ExecutionForgotten(Event, frozen=True):

@@ -86,12 +86,15 @@ def _end(flow: Flow, event: e.Event, status: Status, keep_until_ms: int) -> None
     flow.wait = None
 
 
-def _end_unfinished(flow: Flow, event: e.Event, status: Status, keep_until_ms: int) -> None:
+def _end_unfinished(flow: Flow, event: e.ExecutionFailed | e.ExecutionTimedOut | e.ExecutionAborted, status: Status) -> None:
     """As ``_end``; the branches stay for a redrive, without jobs and timers."""
+    if event.bare:
+        flow.branches = {}
+        flow.input = None
     for branch in flow.branches.values():
         if branch.phase not in ("done", "failed", "branches"):
             _close(branch, "stopped")
-    _end(flow, event, status, keep_until_ms)
+    _end(flow, event, status, event.keep_until_ms)
 
 
 def _succeeded(flow: Flow, event: e.ExecutionSucceeded) -> None:
@@ -107,17 +110,17 @@ def _failed(flow: Flow, event: e.ExecutionFailed) -> None:
         _close(root, "failed")
     flow.error = event.error
     flow.cause = event.cause
-    _end_unfinished(flow, event, "FAILED", event.keep_until_ms)
+    _end_unfinished(flow, event, "FAILED")
 
 
 def _timed_out(flow: Flow, event: e.ExecutionTimedOut) -> None:
-    _end_unfinished(flow, event, "TIMED_OUT", event.keep_until_ms)
+    _end_unfinished(flow, event, "TIMED_OUT")
 
 
 def _aborted(flow: Flow, event: e.ExecutionAborted) -> None:
     flow.error = event.error
     flow.cause = event.cause
-    _end_unfinished(flow, event, "ABORTED", event.keep_until_ms)
+    _end_unfinished(flow, event, "ABORTED")
 
 
 def _redriven(flow: Flow, event: e.ExecutionRedriven) -> None:

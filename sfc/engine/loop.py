@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sfc.engine import events as e
+from sfc.engine.limits import HISTORY_BYTES_MAX
 from sfc.engine.moves import RUNTIME, fail_flow
 from sfc.engine.shard import first_state
 from sfc.engine.states import ENTER
@@ -37,11 +38,15 @@ def run(turn: Turn) -> None:
 
 
 def step(turn: Turn) -> bool:
-    """Counts a transition. False when that was one too many: then the flow has failed."""
+    """Counts a transition. False when that was one too many, or too much was told in one go: then the flow has failed."""
     turn.steps += 1
-    if turn.steps <= STEPS_MAX:
+    if turn.steps <= STEPS_MAX and turn.told <= HISTORY_BYTES_MAX:
         return True
     turn.work.clear()
+    if turn.told > HISTORY_BYTES_MAX:
+        much = f"{turn.told} bytes of history, of which {HISTORY_BYTES_MAX} can be kept"
+        fail_flow(turn, RUNTIME, f"{turn.steps} transitions without waiting for anything made {much}: a loop without a Wait or a Task")
+        return False
     fail_flow(turn, RUNTIME, f"the flow made {STEPS_MAX} transitions without waiting for anything: a loop without a Wait or a Task")
     return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from msgspec import UNSET
@@ -9,8 +10,9 @@ from msgspec import UNSET
 from sfc.asl import Catcher, Failure, ParallelState, State, TaskState
 from sfc.engine import events as e
 from sfc.engine.effects import Reply
-from sfc.engine.flow import Branch
+from sfc.engine.flow import Branch, Flow
 from sfc.engine.ids import draw
+from sfc.engine.limits import CAUSE_CHARACTERS_MAX, DEPTH_MAX, ERROR_CHARACTERS_MAX, cut, is_too_deep
 from sfc.engine.program import DAY_MS
 from sfc.engine.turn import FLOW_BYTES_MAX, PAYLOAD_BYTES_MAX, Turn, encode
 
@@ -26,6 +28,28 @@ def too_large(what: str, size: int) -> Failure:
     return Failure(DATA_LIMIT, f"{what} has {size} bytes of JSON: at most {PAYLOAD_BYTES_MAX} can be carried")
 
 
+def weigh(turn: Turn, what: str, value: Any) -> Failure | None:
+    """Measures a payload that the history is about to be told, and that the flow will carry; a Failure when it is too large or deep."""
+    try:
+        encoded = encode(value)
+    except RecursionError:
+        return too_deep(what)
+    turn.told += len(encoded)
+    if len(encoded) > PAYLOAD_BYTES_MAX:
+        return too_large(what, len(encoded))
+    return too_deep(what) if is_too_deep(encoded) else None
+
+
+def too_deep(what: str) -> Failure:
+    return Failure(DATA_LIMIT, f"{what} has lists and objects nested deeper than {DEPTH_MAX} levels")
+
+
+def fitted(failure: Failure) -> Failure:
+    """A failure as long as it can be carried; a path may name a text of any length."""
+    error, cause = cut(failure.error, ERROR_CHARACTERS_MAX), cut(failure.cause, CAUSE_CHARACTERS_MAX)
+    return failure if error is failure.error and cause is failure.cause else replace(failure, error=error, cause=cause)
+
+
 def finish(turn: Turn, branch: Branch, state: State, result: Any, following: str | None) -> None:
     """Leaves the state with its result. The last state of a branch may end the enclosing Parallel, and so on to the flow's end."""
     while True:
@@ -35,9 +59,9 @@ def finish(turn: Turn, branch: Branch, state: State, result: Any, following: str
             return
         base = branch.data if branch.result is UNSET else branch.result
         if output is not base or state.kind == "Parallel":  # else it was measured when it came
-            size = len(encode(output))
-            if size > PAYLOAD_BYTES_MAX:
-                fail(turn, branch, too_large(f"the output of state {state.name!r}", size))
+            unfit = weigh(turn, f"the output of state {state.name!r}", output)
+            if unfit is not None:
+                fail(turn, branch, unfit)
                 return
         told = UNSET if output is base else output
         turn.emit(e.StateExited, branch.id, state.name, state.kind, following, told)
@@ -59,7 +83,7 @@ def finish(turn: Turn, branch: Branch, state: State, result: Any, following: str
 def fail(turn: Turn, branch: Branch, failure: Failure) -> None:
     """The state failed: its own retriers and catchers are asked, then those of the Parallels around it; then the flow fails."""
     while True:
-        failure = failure.placed(branch.state, branch.entered_seq)
+        failure = fitted(failure.placed(branch.state, branch.entered_seq))
         state = turn.state_of(branch)
         if isinstance(state, TaskState | ParallelState):
             if _retried(turn, branch, state, failure):
@@ -100,9 +124,9 @@ def _caught(turn: Turn, branch: Branch, state: TaskState | ParallelState, failur
         output = catcher.output(branch.data, {"Error": failure.error, "Cause": failure.cause}, turn.context(branch))
         if isinstance(output, Failure):
             return output.placed(branch.state, branch.entered_seq)
-        size = len(encode(output))
-        if size > PAYLOAD_BYTES_MAX:
-            return too_large(f"the catcher's output in state {state.name!r}", size)
+        unfit = weigh(turn, f"the catcher's output in state {state.name!r}", output)
+        if unfit is not None:
+            return unfit
         caught = failure.error if failure.error is not None else ""
         turn.emit(e.StateExited, branch.id, state.name, state.kind, catcher.next, output, caught)
         turn.work.append((branch.id, catcher.next))
@@ -123,10 +147,10 @@ def succeed(turn: Turn, output: Any) -> None:
         turn.effects.append(Reply(wait, turn.flow_id, "SUCCEEDED", output))
 
 
-def fail_flow(turn: Turn, error: str | None, cause: str | None, *, keep: bool = True) -> None:
-    """The flow fails; it is kept for a redrive."""
+def fail_flow(turn: Turn, error: str | None, cause: str | None, *, bare: bool = False) -> None:
+    """The flow fails; it is kept for a redrive, or ``bare``, without its payloads."""
     wait = turn.flow.wait
-    turn.emit(e.ExecutionFailed, error, cause, _kept_until(turn) if keep else 0)
+    turn.emit(e.ExecutionFailed, error, cause, _kept_until(turn), bare or size_over(turn.flow) > 0)
     if wait is not None:
         turn.effects.append(Reply(wait, turn.flow_id, "FAILED", None, error, cause))
 
@@ -134,14 +158,15 @@ def fail_flow(turn: Turn, error: str | None, cause: str | None, *, keep: bool = 
 def time_out_flow(turn: Turn) -> None:
     """The machine's own TimeoutSeconds is over: no error, no cause (as Step Functions has it)."""
     wait = turn.flow.wait
-    turn.emit(e.ExecutionTimedOut, _kept_until(turn))
+    turn.emit(e.ExecutionTimedOut, _kept_until(turn), size_over(turn.flow) > 0)
     if wait is not None:
         turn.effects.append(Reply(wait, turn.flow_id, "TIMED_OUT"))
 
 
 def abort_flow(turn: Turn, error: str | None, cause: str | None, by: str) -> None:
     wait = turn.flow.wait
-    turn.emit(e.ExecutionAborted, error, cause, by, _kept_until(turn))
+    error, cause = cut(error, ERROR_CHARACTERS_MAX), cut(cause, CAUSE_CHARACTERS_MAX)
+    turn.emit(e.ExecutionAborted, error, cause, by, _kept_until(turn), size_over(turn.flow) > 0)
     if wait is not None:
         turn.effects.append(Reply(wait, turn.flow_id, "ABORTED", None, error, cause))
 
@@ -152,18 +177,22 @@ def _kept_until(turn: Turn) -> int:
 
 
 def check_size(turn: Turn) -> None:
-    """Fails a flow whose state is over 4 MiB, before anything is produced (EXACTLY-ONCE 27).
-
-    Every payload is at most 256 KiB, so a flow with few branches cannot be too large and costs nothing here. One that is too large
-    is not kept for a redrive: its state could not be written either.
-    """
+    """Fails a flow whose state is over 4 MiB, before anything is produced (EXACTLY-ONCE 27). One that ends so is kept bare: its state
+    could not be written either."""
     flow = turn.known
     if flow is None or flow.status != "RUNNING" or not turn.events:
         return
-    if len(flow.branches) * PAYLOADS_PER_BRANCH < PAYLOADS_IN_FLOW:
-        return
-    size = len(encode(flow))
-    if size > FLOW_BYTES_MAX:
+    size = size_over(flow)
+    if size:
         turn.work.clear()
         turn.effects = [effect for effect in turn.effects if isinstance(effect, Reply)]
-        fail_flow(turn, DATA_LIMIT, f"the state of the flow has {size} bytes of JSON: at most {FLOW_BYTES_MAX} can be kept", keep=False)
+        fail_flow(turn, DATA_LIMIT, f"the state of the flow has {size} bytes of JSON: at most {FLOW_BYTES_MAX} can be kept")
+
+
+def size_over(flow: Flow) -> int:
+    """The size of a flow's state in bytes, when it is over the limit; else 0. Every payload is at most 256 KiB, so a flow with few
+    branches cannot be too large and costs nothing here."""
+    if len(flow.branches) * PAYLOADS_PER_BRANCH < PAYLOADS_IN_FLOW:
+        return 0
+    size = len(encode(flow))
+    return size if size > FLOW_BYTES_MAX else 0

@@ -23,6 +23,8 @@ def start(turn: Turn, command: Start) -> None:
     if program is None or program.hash != command.hash:
         _refuse(turn, command, turn.missing or _missing(command, program))
         return
+    size = len(encode(command.input))
+    fits = size <= PAYLOAD_BYTES_MAX  # one that does not is written nowhere
     timeout_s = program.machine.timeout_s
     turn.emit(
         e.ExecutionStarted,
@@ -30,7 +32,7 @@ def start(turn: Turn, command: Start) -> None:
         command.blueprint,
         command.version,
         command.hash,
-        command.input,
+        command.input if fits else None,
         turn.now + timeout_s * 1000 if timeout_s else 0,
         command.origin,
         command.keep_id,
@@ -39,9 +41,8 @@ def start(turn: Turn, command: Start) -> None:
     )
     if command.accepted is not None:
         turn.effects.append(Reply(command.accepted, turn.flow_id, "started"))
-    size = len(encode(command.input))
-    if size > PAYLOAD_BYTES_MAX:
-        fail_flow(turn, DATA_LIMIT, too_large("the input of the flow", size).cause)
+    if not fits:
+        fail_flow(turn, DATA_LIMIT, too_large("the input of the flow", size).cause, bare=True)
         return
     enter_pending(turn)
 

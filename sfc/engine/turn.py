@@ -32,19 +32,22 @@ class Missing(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """``flow`` is None when the shard knows none of that id (any more). ``closed``: an answer for a job that is not open (dropped)."""
+    """``flow`` is None when the shard knows none of that id (any more). ``closed``: an answer for a job that is not open (dropped).
+    ``told``: bytes of the payloads in the events, about."""
 
     flow: Flow | None
     events: list[AnyEvent]
     effects: list[Effect]
     closed: bool = False
+    told: int = 0
 
 
 class Turn:
     """What a decision works on. ``work`` holds (branch, state to enter): a list that is worked off, so that no depth is needed."""
 
     __slots__ = (
-        "closed", "effects", "events", "flow_id", "known", "known_program", "missing", "now", "offset", "seq", "shard", "steps", "work",
+        "closed", "effects", "events", "flow_id", "known", "known_program", "missing", "now", "offset", "seq", "shard",
+        "steps", "told", "work",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +65,7 @@ class Turn:
         self.effects: list[Effect] = []
         self.work: deque[tuple[int, str]] = deque()
         self.steps = 0
+        self.told = 0  # bytes of the payloads that its events have
         self.closed = False
 
     @property
@@ -132,4 +136,4 @@ class Turn:
         return context
 
     def decision(self) -> Decision:
-        return Decision(self.known, self.events, self.effects, self.closed)
+        return Decision(self.known, self.events, self.effects, self.closed, self.told)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-import msgspec
-
 from sfc.engine.commands import AnswerByKey, Command, Complete, Fail
 from sfc.engine.moves import DATA_LIMIT
 from sfc.errors import LogError, MalformedRecord, RecordTooLarge
@@ -19,12 +17,13 @@ from sfc.log import get_logger
 from sfc.ports import Consumer, Log, Partition, Position, Record
 from sfc.runtime.carrier import Carrier, mark_of
 from sfc.runtime.definitions import Definitions
+from sfc.runtime.intake import is_flow_id
 from sfc.wire import headers
 from sfc.wire.commands import decode_reply
+from sfc.wire.payload import decode_any
 from sfc.wire.topics import Names
 
 _log = get_logger()
-_decode = msgspec.json.Decoder().decode
 
 RETRY_S = 5.0  # until a reply topic that was missing is looked for again
 
@@ -124,14 +123,19 @@ class BridgeRole:
         except MalformedRecord as e:
             self._carrier.dead_letter(record, topic_id, "unknown-token", e.message)
             return
+        if not is_flow_id(flow):
+            self._carrier.dead_letter(
+                record, topic_id, "bad-flow-id", f"an answer of task {route.task} names {flow[:200]!r}, which is no flow's id"
+            )
+            return
         if bad_value:
             self._carrier.dead_letter(record, topic_id, "not-json", bad_value)
         source, mark = f"{source}/{record.partition}", mark_of(record)
         try:
-            self._carrier.command(flow.decode("utf-8", "replace"), command, source, mark)
+            self._carrier.command(flow.decode(), command, source, mark)
         except RecordTooLarge as e:
             self._carrier.dead_letter(record, topic_id, "too-large", f"the answer can't be carried to its flow: {e.message}")
-            self._carrier.command(flow.decode("utf-8", "replace"), _too_large(command, e.message), source, mark)
+            self._carrier.command(flow.decode(), _too_large(command, e.message), source, mark)
 
     def _command(self, route: Route, record: Record) -> tuple[bytes, Command, str]:
         """Flow id, command, and why the value could not be read. Raises MalformedRecord when it can't be told whose answer it is."""
@@ -143,9 +147,9 @@ class BridgeRole:
             if error is not None:
                 return record.key, AnswerByKey(route.task, failed=True, error=error, cause=headers.text(head, headers.CAUSE)), ""
             try:
-                return record.key, AnswerByKey(route.task, _decode(record.value) if record.value else None), ""
-            except (msgspec.DecodeError, RecursionError) as e:
-                reason = f"the value of a reply must be JSON: {e}"
+                return record.key, AnswerByKey(route.task, decode_any(record.value) if record.value else None), ""
+            except MalformedRecord as e:
+                reason = f"the value of a reply must be JSON: {e.message}"
                 return record.key, AnswerByKey(route.task, failed=True, error="States.Runtime", cause=reason), reason
         token = headers.text(head, route.header)
         if token is None:

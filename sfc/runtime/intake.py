@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from msgspec import Struct
+
 from sfc.engine.commands import Hold, Start, Tick
 from sfc.errors import MalformedRecord
 from sfc.ports import Record
@@ -11,6 +13,8 @@ from sfc.wire import headers
 from sfc.wire.commands import Received, decode_command
 from sfc.wire.ids import ID_CHARACTERS_MAX
 
+TEXT_CHARACTERS_MAX = 1_000  # ids, names and addresses: many stand in the flow's state
+_OTHERWISE = ("input", "output", "error", "cause", "reason")
 _is_id = re.compile(rb"[A-Za-z0-9._:-]{1,%d}" % ID_CHARACTERS_MAX).fullmatch
 
 
@@ -38,6 +42,8 @@ def read_command(record: Record) -> Received:
     except MalformedRecord as e:
         raise Unusable("unknown-token" if headers.find(record.headers, headers.JOB) else "no-command", e.message) from e
     command = received.command
+    if len(record.value or b"") > TEXT_CHARACTERS_MAX and (long := _long_text(command)):
+        raise Unusable("too-large", f"the text of {long} in a command takes up to {TEXT_CHARACTERS_MAX} characters")
     if isinstance(command, Tick | Hold):  # of the shard
         return received
     key = record.key or b""
@@ -52,6 +58,19 @@ def read_command(record: Record) -> Received:
             "bad-flow-id", f"a start of {command.blueprint[:100]} needs a key {command.blueprint[:100]}:<rest>, not {_shown(key)}"
         )
     return received
+
+
+def _long_text(command: Struct) -> str:
+    """The field whose text is too long, of the command or of what stands in it; "" where there is none. Payloads have a limit of their
+    own; errors, causes and reasons are the engine's to cut."""
+    for name in command.__struct_fields__:
+        value = getattr(command, name)
+        if isinstance(value, Struct):
+            if _long_text(value):
+                return name
+        elif isinstance(value, str) and name not in _OTHERWISE and len(value) > TEXT_CHARACTERS_MAX:
+            return name
+    return ""
 
 
 def is_flow_id(key: bytes) -> bool:

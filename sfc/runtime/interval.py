@@ -10,6 +10,7 @@ from sfc.engine.events import AnyEvent
 from sfc.engine.flow import Flow
 from sfc.engine.program import Program
 from sfc.engine.shard import ShardState, held_by
+from sfc.errors import RecordTooLarge, TransactionAborted
 from sfc.ports import StateStore, Transaction
 from sfc.wire.history import HistoryRecord, encode_history, summarise
 from sfc.wire.jobs import job_headers
@@ -66,7 +67,8 @@ def write_interval(
     5. last the shard's own record: position, marks, clock, holds, number of the interval
     6. commit
 
-    Raises ProducerFenced, ProducerFailed (nothing is committed, or it is unclear), RecordTooLarge.
+    Raises TransactionAborted (nothing is committed: jobs were refused), ProducerFenced, ProducerFailed (nothing is committed, or it is
+    unclear), RecordTooLarge.
     """
     head = interval_headers(shard.interval)
     number = shard.number
@@ -84,10 +86,18 @@ def write_interval(
     for life in overlay.lives.values():  # 3
         for record in history_of(life, shard):
             fence.send(names.history, record, life.flow.id.encode(), head, number)
+    refused: list[tuple[str, bytes | None, str]] = []
     for job in overlay.jobs:  # 4
         reply_to = job.target.reply_topic or reply_topic_of_jobs
         partition = None if job.target.reply_topic else number
-        fence.send(job.target.topic, job.value, job.flow.encode(), job_headers(job, reply_to, partition))
+        key = job.flow.encode()
+        try:
+            fence.send(job.target.topic, job.value, key, job_headers(job, reply_to, partition))
+        except RecordTooLarge as e:  # of this job alone; all such are told at once
+            refused.append((job.target.topic, key, e.message))
+    if refused:
+        fence.abort()
+        raise TransactionAborted(f"a job is larger than its topic takes: {refused[0][2]}", tuple(refused))
     fence.send(names.state, encode_shard(shard), shard_key(number), head, number)  # 5
     fence.commit()  # 6
     return changes

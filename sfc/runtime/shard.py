@@ -9,6 +9,7 @@ from sfc.engine.decide import decide
 from sfc.engine.effects import DispatchJob, RefuseStart, Reply
 from sfc.engine.evolve import kept
 from sfc.engine.flow import Flow, next_due_ms
+from sfc.engine.limits import REASON_CHARACTERS_MAX
 from sfc.engine.rules import RULES
 from sfc.engine.shard import HoldRecord, Waking, held_by, subjects_of
 from sfc.engine.start import EXISTS
@@ -192,6 +193,7 @@ class OwnedShard:
             program = self._programs.of(flow)
         decision = decide(program, flow, command, self.state, offset, flow_id, missing)
         if decision.events:
+            self.overlay.bytes += decision.told
             changed = decision.flow if decision.flow is not None else flow
             assert changed is not None
             keep = decision.flow is not None and kept(decision.flow)
@@ -330,7 +332,7 @@ class OwnedShard:
         if hold.held:
             same = known is not None and known.held and (known.freeze or not hold.freeze)  # timers that ran until now freeze from now on
             since_ms = known.since_ms if known is not None and same else self.state.clock_ms
-            self.state.holds[hold.subject] = HoldRecord(hold.revision, True, since_ms, hold.freeze, hold.reason)
+            self.state.holds[hold.subject] = HoldRecord(hold.revision, True, since_ms, hold.freeze, hold.reason[:REASON_CHARACTERS_MAX])
         else:
             self.state.holds[hold.subject] = HoldRecord(hold.revision, False)
             if known is not None and was_held:
@@ -404,16 +406,21 @@ class OwnedShard:
             try:
                 return write_interval(self._fence, self._names, self.state, overlay, self._store, self._names.commands)
             except TransactionAborted as e:
-                refused = {topic for topic, _, _ in e.refused} & {job.target.topic for job in overlay.jobs}
+                refused = [job for job in overlay.jobs if any(t == job.target.topic and k == job.flow.encode() for t, k, _ in e.refused)]
+                if not refused:
+                    topics = {topic for topic, _, _ in e.refused}
+                    refused = [job for job in overlay.jobs if job.target.topic in topics]
                 if not refused:
                     raise
                 self._fail_jobs(overlay, refused, e.message)
                 self._outlets.flush()
+            except RecordTooLarge as e:  # what decide lets through is smaller; the limits of the topics were lowered, say
+                raise ShardStopped(f"shard {self.number} can't write its interval: {e.message}") from e
 
-    def _fail_jobs(self, overlay: Overlay, topics: set[str], reason: str) -> None:
-        """Takes the exactly-once jobs for these topics out of the interval; their flows hear of it by command."""
-        failed = [job for job in overlay.jobs if job.target.topic in topics]
-        overlay.jobs = [job for job in overlay.jobs if job.target.topic not in topics]
+    def _fail_jobs(self, overlay: Overlay, failed: list[DispatchJob], reason: str) -> None:
+        """Takes exactly-once jobs out of the interval; their flows hear of it by command."""
+        tokens = {job.token for job in failed}
+        overlay.jobs = [job for job in overlay.jobs if job.token not in tokens]
         for job in failed:
             self._dispatch_failed(job, reason)
 
@@ -421,7 +428,8 @@ class OwnedShard:
         """Exactly-once jobs whose topic is not there would end the whole interval: they fail alone (EXACTLY-ONCE 25)."""
         if any(job.target.topic not in self._known_topics for job in overlay.jobs):
             self._known_topics = set(self._log_port.topics())
-            self._fail_jobs(overlay, {job.target.topic for job in overlay.jobs} - self._known_topics, "there is no such topic")
+            lost = [job for job in overlay.jobs if job.target.topic not in self._known_topics]
+            self._fail_jobs(overlay, lost, "there is no such topic")
 
     def _renew_fence(self) -> None:
         """A late end of this transaction must not end the next one (EXACTLY-ONCE 24)."""

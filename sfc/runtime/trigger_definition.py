@@ -10,15 +10,15 @@ from msgspec import Struct
 
 from sfc.asl import MISSING, compile_condition, compile_path
 from sfc.engine.turn import PAYLOAD_BYTES_MAX
-from sfc.errors import BadInput
+from sfc.errors import BadInput, MalformedRecord
 from sfc.ports import Record
 from sfc.wire.definitions import TriggerRecord
 from sfc.wire.ids import flow_id
+from sfc.wire.payload import decode_any
 
 METADATA_BYTES_MAX = 4_000  # Kafka takes 4,096
 
 _encode = msgspec.json.Encoder().encode
-_decode_any = msgspec.json.Decoder().decode
 
 
 class Words(Struct, frozen=True, omit_defaults=True):
@@ -66,9 +66,9 @@ class TriggerDefinition:
         if not record.value:
             raise Refused("not-json", "the record has no value: JSON was expected")
         try:
-            value = _decode_any(record.value)
-        except (msgspec.DecodeError, RecursionError, ValueError) as e:
-            raise Refused("not-json", f"the value must be JSON: {e}") from e
+            value = decode_any(record.value)
+        except MalformedRecord as e:
+            raise Refused("not-json", f"the value must be JSON: {e.message}") from e
         if self._when is not None and not self._when(value):
             return None
         # White space does not count; a record within the limit is not encoded for it.

@@ -7,8 +7,10 @@ from typing import NamedTuple
 import msgspec
 
 from sfc.engine.commands import Command, Complete, Fail, Heartbeat
+from sfc.engine.limits import DEPTH_MAX, is_too_deep
 from sfc.errors import MalformedRecord
 from sfc.wire import FORMAT, headers
+from sfc.wire.payload import decode_any
 
 Mark = tuple[int, ...]
 RecordHeaders = list[tuple[str, bytes]]
@@ -18,7 +20,6 @@ MARK_BYTES_MAX = 100
 
 _encoder = msgspec.json.Encoder()
 _decode_command = msgspec.json.Decoder(Command).decode
-_decode_any = msgspec.json.Decoder().decode
 
 
 class Received(NamedTuple):
@@ -53,6 +54,8 @@ def decode_command(key: bytes | None, value: bytes | None, record_headers: Recor
             raise MalformedRecord(
                 f"source and mark of a command take up to {SOURCE_BYTES_MAX} and {MARK_BYTES_MAX} bytes: {len(source)} and {len(text)} came"
             )
+        if value is not None and is_too_deep(value, DEPTH_MAX + 1):  # its payload stands one level down
+            raise MalformedRecord(f"a command whose lists and objects are nested deeper than {DEPTH_MAX} levels")
         try:
             command = _decode_command(value or b"")
             mark = tuple(int(n) for n in text.decode().split(".") if n)
@@ -79,9 +82,9 @@ def decode_reply(key: bytes | None, value: bytes | None, record_headers: RecordH
             Fail(token, found[headers.ERROR].decode("utf-8", "replace"), None if cause is None else cause.decode("utf-8", "replace"))
         )
     try:
-        return Received(Complete(token, _decode_any(value) if value else None))
-    except (msgspec.DecodeError, RecursionError) as e:
-        reason = f"the value of a reply must be JSON: {e}"
+        return Received(Complete(token, decode_any(value) if value else None))
+    except MalformedRecord as e:
+        reason = f"the value of a reply must be JSON: {e.message}"
         return Received(Fail(token, "States.Runtime", reason), bad_value=reason)
 
 

@@ -7,7 +7,7 @@ from msgspec import UNSET
 from sfc.asl import Failure, ParallelState
 from sfc.engine import events as e
 from sfc.engine.flow import Branch
-from sfc.engine.moves import fail
+from sfc.engine.moves import fail, weigh
 from sfc.engine.turn import Turn
 
 
@@ -17,6 +17,11 @@ def enter(turn: Turn, branch: Branch, state: ParallelState) -> None:
     if isinstance(effective, Failure):
         fail(turn, branch, effective)
         return
+    if effective is not branch.data:
+        unfit = weigh(turn, f"the input of the branches of state {state.name!r}", effective)
+        if unfit is not None:
+            fail(turn, branch, unfit)
+            return
     first = turn.flow.branches_made
     ids = list(range(first, first + len(state.branches)))
     turn.emit(e.ParallelStarted, branch.id, ids, UNSET if effective is branch.data else effective)

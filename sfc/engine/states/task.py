@@ -13,14 +13,13 @@ from sfc.engine.commands import Complete, Dispatched, DispatchFailed, Fail
 from sfc.engine.effects import DispatchJob
 from sfc.engine.flow import Branch
 from sfc.engine.ids import job_hash, token_stem
+from sfc.engine.limits import CAUSE_CHARACTERS_MAX, ERROR_CHARACTERS_MAX, cut
 from sfc.engine.moves import DATA_LIMIT, fail, finish, too_large
 from sfc.engine.program import Target
 from sfc.engine.turn import PAYLOAD_BYTES_MAX, Turn, encode
 
 TIMEOUT_DEFAULT_S = 7 * 86_400
 DISPATCH_FAILED = "SFC.DispatchFailed"
-ERROR_CHARACTERS_MAX = 256
-CAUSE_CHARACTERS_MAX = 32_768
 
 _Ask = Callable[[Any, Any], int | Failure | None]
 Outcome = Complete | Fail | Dispatched | DispatchFailed
@@ -47,6 +46,8 @@ def enter(turn: Turn, branch: Branch, state: TaskState) -> None:
     if len(value) > PAYLOAD_BYTES_MAX:
         fail(turn, branch, too_large(f"the input of state {state.name!r}", len(value)))
         return
+    if effective is not data:
+        turn.told += len(value)
     timeout_s = _seconds(turn, branch, state.timeout, target.timeout_s or TIMEOUT_DEFAULT_S, state.timeout_s)
     if isinstance(timeout_s, Failure):
         fail(turn, branch, timeout_s)
@@ -137,13 +138,9 @@ def fitted(outcome: Outcome) -> Outcome:
             if size > PAYLOAD_BYTES_MAX:
                 return Fail(outcome.token, DATA_LIMIT, too_large("the output of the job", size).cause)
         case Fail() if len(outcome.error or "") > ERROR_CHARACTERS_MAX or len(outcome.cause or "") > CAUSE_CHARACTERS_MAX:
-            return Fail(outcome.token, _cut(outcome.error, ERROR_CHARACTERS_MAX), _cut(outcome.cause, CAUSE_CHARACTERS_MAX))
+            return Fail(outcome.token, cut(outcome.error, ERROR_CHARACTERS_MAX), cut(outcome.cause, CAUSE_CHARACTERS_MAX))
         case DispatchFailed() if len(outcome.cause) > CAUSE_CHARACTERS_MAX:
             return DispatchFailed(outcome.token, outcome.cause[:CAUSE_CHARACTERS_MAX])
         case _:
             pass
     return outcome
-
-
-def _cut(text: str | None, characters: int) -> str | None:
-    return None if text is None else text[:characters]

@@ -140,9 +140,20 @@ def test_a_token_that_makes_no_sense_is_a_dead_letter(world: World, token: str) 
     assert world.commands() == [(b"shop:7", Complete(TOKEN, 2))]
 
 
-def test_an_answer_that_is_no_json_is_a_dead_letter_and_fails_its_attempt(world: World) -> None:
+@pytest.mark.parametrize("key", [b"\xff\xfe", b"/shard/0", b"a b", b"x" * 300])
+def test_a_key_that_can_be_no_flow_is_a_dead_letter(world: World, key: bytes) -> None:
+    world.task("Key")
+    world.reply(b"1", key=key)
+    world.reply(b"2", key=b"shop:7")
+    world.run()
+    assert [letter.reason for letter in world.letters()] == ["bad-flow-id"]
+    assert [flow for flow, _ in world.commands()] == [b"shop:7"]
+
+
+@pytest.mark.parametrize("value", [b"{", *(b"[" * n + b"]" * n for n in (201, 980, 988, 990, 993, 100_000))])
+def test_an_answer_that_is_no_json_is_a_dead_letter_and_fails_its_attempt(world: World, value: bytes) -> None:
     world.task({"Header": "sfc-job"})
-    world.reply(b"{", job=TOKEN)
+    world.reply(value, job=TOKEN)
     world.run()
     [(_, command)] = world.commands()
     assert isinstance(command, Fail)

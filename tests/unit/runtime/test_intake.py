@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sfc.adapters.lmdb_store import LmdbStore
-from sfc.engine.commands import Pause, Start
+from sfc.engine.commands import Command, Pause, Redrive, ReplyTo, Start
 from sfc.wire import headers
 from sfc.wire.commands import encode_command
 from sfc.wire.partition import partition_of
@@ -107,4 +107,78 @@ def test_a_source_or_mark_that_makes_no_sense_is_a_dead_letter(bench: Bench, hea
     settle(bench, [lane], 5)
     assert reasons(bench) == ["no-command"]
     assert not any(s.state.marks for s in lane.shards.values())
+    lane.close()
+
+
+def nested(levels: int) -> bytes:
+    return b"[" * levels + b"]" * levels
+
+
+@pytest.mark.parametrize("levels", [201, 900, 980, 984, 985, 986, 987, 990, 1_000, 100_000])
+def test_an_answer_that_is_nested_too_deeply_is_a_dead_letter_and_fails_its_attempt(bench: Bench, levels: int) -> None:
+    """What can be read just so might not be written again."""
+    lane = bench.lane()
+    bench.start("twice:a", 1)
+    job = bench.await_jobs(lane)[0]
+    bench.answer(job, nested(levels))
+    bench.run([lane], lambda: bool(bench.answers))
+    assert (bench.answers[0].status, bench.answers[0].error) == ("FAILED", "States.Runtime")
+    assert "200 levels" in (bench.answers[0].cause or "")
+    assert reasons(bench) == ["not-json"]
+    lane.close()
+
+
+def test_an_answer_of_the_deepest_kind_is_taken_and_read_back(bench: Bench) -> None:
+    lane = bench.lane()
+    bench.start("twice:a", 1)
+    bench.answer(bench.await_jobs(lane)[0], nested(200))
+    second = bench.await_jobs(lane)[0]
+    assert second.value == nested(200)
+    settle(bench, [lane], 10)
+    lane.close()
+    lane = bench.lane()
+    bench.answer(second, nested(200))
+    bench.run([lane], lambda: bool(bench.answers))
+    assert bench.answers[0].status == "SUCCEEDED"
+    lane.close()
+
+
+@pytest.mark.parametrize("levels", [201, 990, 100_000])
+def test_a_command_that_is_nested_too_deeply_is_a_dead_letter(bench: Bench, levels: int) -> None:
+    lane = bench.lane()
+    send(bench, b"twice:b", START.replace(b'"hash"', b'"input":' + nested(levels) + b',"hash"'), COMMAND)
+    bench.start("twice:a", 1)
+    bench.run([lane], lambda: bool(bench.answers))
+    assert reasons(bench) == ["no-command"]
+    lane.close()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        Pause(by="x" * 5_000),
+        Redrive(request="x" * 5_000),
+        Start("twice", 1, "h-twice", traceparent="x" * 5_000),
+        Start("twice", 1, "h-twice", wait=ReplyTo("sfc.replies", "x" * 5_000, "1")),
+    ],
+)
+def test_a_command_with_an_endless_name_is_a_dead_letter(bench: Bench, command: Command) -> None:
+    lane = bench.lane()
+    bench.command("twice:b", command)
+    bench.start("twice:a", "x" * 5_000)
+    bench.run([lane], lambda: bool(bench.answers))
+    assert reasons(bench) == ["too-large"]
+    lane.close()
+
+
+def test_reasons_of_any_length_are_cut(bench: Bench) -> None:
+    lane = bench.lane()
+    bench.start("twice:a", 1)
+    bench.await_jobs(lane)
+    bench.command("twice:a", Pause(reason="x" * 8_000_000))
+    settle(bench, [lane])
+    shard = lane.shards[partition_of(b"twice:a", SHARDS)]
+    flow = shard.flow("twice:a")
+    assert flow is not None
+    assert len(flow.paused_reason) == 4_096
     lane.close()

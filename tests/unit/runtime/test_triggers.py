@@ -152,6 +152,7 @@ def test_without_a_path_the_place_of_the_record_names_the_flow(world: World) -> 
         (b"", "not-json"),
         (None, "not-json"),
         (b"[" * 100_000, "not-json"),
+        *((b'{"order_id":1,"x":' + b"[" * n + b"]" * n + b"}", "not-json") for n in (200, 960, 984, 986, 988, 990)),
         ({"other": 1}, "no-flow-id"),
         ({"order_id": None}, "no-flow-id"),
         ({"order_id": True}, "no-flow-id"),

@@ -1,0 +1,36 @@
+"""How large and how deep things may be: known before they are written (EXACTLY-ONCE 27)."""
+
+from __future__ import annotations
+
+import re
+
+DEPTH_MAX = 200  # lists and objects within each other; what reads and writes them needs a few calls per level, of the interpreter's 1,000
+HISTORY_BYTES_MAX = 16 * 1024 * 1024  # of the payloads that one decision tells the history
+ERROR_CHARACTERS_MAX = 256
+CAUSE_CHARACTERS_MAX = 32_768
+REASON_CHARACTERS_MAX = 4_096
+
+_strings = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_OTHERS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def is_too_deep(json: bytes, levels: int = DEPTH_MAX) -> bool:
+    """Whether JSON text is nested deeper than so many levels. Most texts have fewer brackets, and cost two counts."""
+    if json.count(b"[") + json.count(b"{") <= levels:
+        return False
+    brackets = _strings.sub(b"", json).translate(_BRACKETS, _OTHERS)
+    deeper = b"[" * (levels + 1)
+    for _ in range(levels):  # takes the innermost pairs away, again and again
+        if deeper in brackets:
+            return True
+        size = len(brackets)
+        brackets = brackets.replace(b"[]", b"")
+        if len(brackets) == size:  # nothing is left, or it is no JSON
+            return False
+    return bool(brackets)
+
+
+def cut(text: str | None, characters: int) -> str | None:
+    """The text's beginning."""
+    return text if text is None or len(text) <= characters else text[:characters]
