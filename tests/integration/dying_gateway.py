@@ -31,7 +31,7 @@ def main(where: str, task: str) -> None:
 
         site.log.transaction = transaction  # type: ignore[method-assign]
     elif where == "before-marking":
-        registry.mark_published = die  # type: ignore[method-assign]
+        registry.mark_published = die  # type: ignore[method-assign, assignment]
     # Nobody else publishes between the edit and the death: this gateway has the turn.
     with registry.alone("outbox", 10.0):
         registry.deploy([(f"{task}.yaml", {"Name": task})])
