@@ -35,8 +35,8 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
 	@touch $@
 
 .PHONY: demo
-demo: $(VENV)/.installed ## run the example orders, on the embedded log or on KAFKA=host:port; KEEP=1 keeps its flows
-	$(BIN)/sfc demo $(if $(KAFKA),--kafka $(KAFKA)) $(if $(KEEP),--keep)
+demo: $(VENV)/.installed ## run the example orders, on the embedded log or on KAFKA=host:port, with ELASTICSEARCH=url if given; KEEP=1 keeps its flows
+	$(BIN)/sfc demo $(if $(KAFKA),--kafka $(KAFKA)) $(if $(ELASTICSEARCH),--elasticsearch $(ELASTICSEARCH)) $(if $(KEEP),--keep)
 
 .PHONY: test
 test: $(VENV)/.installed-dev ## lint, then run all tests, real Kafka among them

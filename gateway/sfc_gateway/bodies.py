@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import Request, Response
 
+from sfc.asl.timestamps import parse_timestamp
 from sfc.errors import BadInput, RecordTooLarge
 from sfc.registry.documents import parse_document
 
@@ -19,6 +20,8 @@ WAIT_S_MAX = 60.0
 _decode = msgspec.json.Decoder().decode
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)").fullmatch
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0}
+_STEP = re.compile(r"(\d{1,12})(ms|s|m|h|d)").fullmatch
+_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 async def read_body(request: Request, bytes_max: int, what: str) -> bytes:
@@ -93,6 +96,26 @@ def duration_s(text: str, name: str) -> float:
     if not 0 < seconds <= WAIT_S_MAX:
         raise BadInput(f"{name} must be a time such as 500ms, 10s or 1m, at most {WAIT_S_MAX:.0f}s; it is {text!r}")
     return seconds
+
+
+def step_ms(text: str, name: str) -> int:
+    """Milliseconds of ``500ms``, ``10s``, ``5m``, ``1h``, ``1d``. Raises BadInput."""
+    found = _STEP(text)
+    if found is None:
+        raise BadInput(f"{name} must be a time such as 500ms, 10s, 5m, 1h or 1d; it is {text!r}")
+    return int(found[1]) * _UNIT_MS[found[2]]
+
+
+def time_ms(text: str, name: str) -> int:
+    """Milliseconds since 1970 of an RFC 3339 time, or of milliseconds; 0 of nothing. Raises BadInput."""
+    if not text:
+        return 0
+    if text.isascii() and text.isdigit() and len(text) < 16:
+        return int(text)
+    time_ns = parse_timestamp(text)
+    if time_ns is None:
+        raise BadInput(f"{name} must be a time such as 2026-01-31T08:00:00Z, or milliseconds since 1970; it is {text!r}")
+    return time_ns // 1_000_000
 
 
 def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

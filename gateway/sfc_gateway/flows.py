@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from sfc.asl.timestamps import parse_timestamp
 from sfc.engine.commands import Pause, Redrive, Resume, Stop
 from sfc.errors import BadInput, UnknownName
 from sfc.ports import FlowQuery
 from sfc.runtime.starts import did_you_mean, new_uuid7
 from sfc.wire.ids import ID_CHARACTERS_MAX
-from sfc_gateway.bodies import json_response, read_options
+from sfc_gateway.bodies import json_response, read_options, time_ms
 from sfc_gateway.paused_by import page_with_holds, query_of_paused, with_holds
 from sfc_gateway.services import Services
 from sfc_gateway.verdicts import ask
@@ -51,8 +50,8 @@ def router(services: Services) -> APIRouter:
             version=version,
             state=state,
             error=error,
-            started_from_ms=_time_ms(started_from, "started_from"),
-            started_to_ms=_time_ms(started_to, "started_to"),
+            started_from_ms=time_ms(started_from, "started_from"),
+            started_to_ms=time_ms(started_to, "started_to"),
             text=q,
             limit=limit,
             cursor=cursor,
@@ -112,14 +111,3 @@ def _flow_id(flow: str) -> str:
             f"there is no flow {flow!r:.220}: a flow's id is <blueprint>:<rest>", hint="`sfc flows list` shows those there are"
         )
     return flow
-
-
-def _time_ms(text: str, name: str) -> int:
-    if not text:
-        return 0
-    if text.isdigit():
-        return int(text)
-    time_ns = parse_timestamp(text)
-    if time_ns is None:
-        raise BadInput(f"{name} must be a time such as 2026-01-31T08:00:00Z, or milliseconds since 1970; it is {text!r}")
-    return time_ns // 1_000_000

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from sfc.ports import Partition
 from sfc.wire.state import decode_shard, shard_key
-from sfc_gateway.bodies import json_response
+from sfc_gateway.bodies import json_response, step_ms, time_ms
 from sfc_gateway.services import Services
 
+HOUR_MS = 3_600_000
 _LAST_RECORDS = 50  # a shard's record is the last of its transaction; markers and aborted records may follow it
 
 
@@ -36,6 +37,22 @@ def router(services: Services) -> APIRouter:
         return json_response(
             {**found, "dead_letters": services.index.counters().dead_letters, "replies_dropped": replies_dropped(services)}
         )
+
+    @routes.get("/statistics/throughput", summary="Flows started and ended over time")
+    def throughput(
+        blueprint: Annotated[str, Query(description="Default: all.")] = "",
+        begin: Annotated[str, Query(alias="from", description="RFC 3339 or milliseconds since 1970. Default: an hour before `to`.")] = "",
+        end: Annotated[str, Query(alias="to", description="The same; exclusive. Default: now.")] = "",
+        step: Annotated[str, Query(description="Length of a slice: 500ms, 10s, 5m, 1h, 1d. At most 1,000 slices are given.")] = "5m",
+    ) -> Response:
+        """All slices, the empty ones too. Counts the latest run of each flow: `started` by its start, `ended` by its end and status."""
+        if blueprint:
+            services.registry.blueprint(blueprint)
+        to_ms = time_ms(end, "to") if end else services.clock.now_ms() + 1
+        from_ms = time_ms(begin, "from") if begin else max(to_ms - HOUR_MS, 0)
+        length_ms = step_ms(step, "step")
+        slices = services.index.throughput(blueprint or None, from_ms, to_ms, length_ms)
+        return json_response({"from_ms": from_ms, "to_ms": to_ms, "step_ms": length_ms, "slices": slices})
 
     @routes.get("/cluster", summary="Where this gateway stands")
     def cluster() -> Response:

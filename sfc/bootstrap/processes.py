@@ -63,7 +63,7 @@ def start_all(settings: Settings, *, memory: bool = False, modules: Sequence[str
         index = SqliteFlowIndex(None)
         site.settings = settings.model_copy(update={"database": SecretStr("sqlite://")})
     else:
-        index = open_index(site)
+        index = open_index(site, refresh=True)
     try:
         server, closers = start_gateway(site, crew, dev=True, index=index)
     except BaseException:

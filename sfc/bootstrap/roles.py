@@ -99,8 +99,14 @@ def control_role(site: Site, definitions: Definitions) -> Role:
     return ControlRole(site.log, site.names, site.shards, definitions)
 
 
-def open_index(site: Site) -> Any:
-    """The flow index: an SQLite file under the data directory, beside a log in memory one in memory."""
+def open_index(site: Site, *, refresh: bool = False) -> Any:
+    """The flow index: on Elasticsearch where it is named, else an SQLite file under the data directory. ``refresh``: what is written is
+    found at once, for a person who looks; Elasticsearch else takes up to a second."""
+    if url := site.settings.elasticsearch_url.get_secret_value():
+        from sfc.adapters.elasticsearch import ElasticsearchFlowIndex
+
+        api_key = site.settings.elasticsearch_api_key.get_secret_value()
+        return ElasticsearchFlowIndex(url, site.settings.namespace, api_key=api_key, refresh=refresh)
     from sfc.adapters.sql.flow_index import SqliteFlowIndex
 
     return SqliteFlowIndex(site.settings.data / "flows.db")

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from sfc.cli import blueprints, dead_letters, documents, drafts, flows, groups, overview, roles, schedules, starts, tasks, topics, workers
+from sfc.cli import blueprints, dead_letters, documents, drafts, flows, groups, monitor, overview, roles, schedules, starts, tasks, topics
+from sfc.cli import workers
 from sfc.cli.context import Group
 from sfc.cli.exits import EPILOG
 
@@ -23,7 +24,7 @@ app = typer.Typer(
 )
 
 COMMANDS: list[Callable[..., None]] = [
-    *(roles.dev, roles.demo, roles.engine, roles.trigger, roles.worker, roles.gateway, roles.monitor, roles.scheduler),
+    *(roles.dev, roles.demo, roles.engine, roles.trigger, roles.worker, roles.gateway, roles.scheduler),
     *(documents.deploy, starts.start, topics.publish, topics.tail, overview.stats, documents.validate, overview.settings, overview.version),
 ]
 
@@ -45,6 +46,7 @@ def _version(asked: bool) -> None:
 
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(monitor.app, name="monitor")
 app.add_typer(flows.app, name="flows")
 app.add_typer(blueprints.app, name="blueprints")
 app.add_typer(tasks.app, name="tasks")

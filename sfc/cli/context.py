@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Kafka = Annotated[str | None, typer.Option("--kafka", metavar="HOST:PORT", help="Bootstrap servers (SFC_KAFKA).")]
+Elasticsearch = Annotated[
+    str | None, typer.Option("--elasticsearch", metavar="URL", help="Elasticsearch for the flow index (SFC_ELASTICSEARCH_URL).")
+]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the history.")]
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Annotated
+
+import typer
 
 from sfc.cli import context
 from sfc.cli.context import Json
@@ -10,13 +13,23 @@ from sfc.cli.context import Json
 FLOW_STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
-def stats(as_json: Json = False) -> None:
-    """Show flows by status and version, times per state, dead letters and dropped replies."""
+def stats(
+    over: Annotated[str, typer.Option("--over", metavar="TIME", help="Show throughput over the last TIME instead: 10m, 1h, 7d.")] = "",
+    step: Annotated[str, typer.Option("--step", metavar="TIME", help="With --over: length of a slice. Default: a twelfth.")] = "",
+    blueprint: Annotated[str, typer.Option("--blueprint", metavar="NAME", help="Of this blueprint alone.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Show flows by status and version, times per state, dead letters and dropped replies; or throughput over time."""
     from sfc.cli import output
     from sfc.cli.output import Column
 
+    if step and not over:
+        raise typer.BadParameter("--step needs --over, the time that it divides")
+    if over:
+        throughput(over, step, blueprint, as_json)
+        return
     with context.client() as gateway:
-        found = gateway.stats()
+        found = gateway.stats(blueprint)
     if as_json:
         output.print_json(found)
         return
@@ -62,6 +75,35 @@ def release() -> str:
         return version_of("service-flow-conductor")
     except PackageNotFoundError:  # a checkout that was never installed
         return "unknown"
+
+
+_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def throughput(over: str, step: str, blueprint: str, as_json: bool) -> None:
+    import re
+    import time
+
+    from sfc.cli import output
+    from sfc.cli.output import Column
+
+    found = re.fullmatch(r"(\d{1,9})(ms|s|m|h|d)", over)
+    if found is None or not int(found[1]):
+        raise typer.BadParameter(f"--over is a time such as 10m, 1h or 7d; it is {over!r}")
+    over_ms = int(found[1]) * _UNIT_MS[found[2]]
+    now_ms = int(time.time() * 1000)
+    with context.client() as gateway:
+        answer = gateway.throughput(blueprint, begin=now_ms - over_ms, end=now_ms, step=step or f"{max(over_ms // 12, 1)}ms")
+    if as_json:
+        output.print_json(answer)
+        return
+    shown = [s for s in FLOW_STATUSES if s != "RUNNING" and any(slice_["ended"].get(s) for slice_ in answer["slices"])] or ["SUCCEEDED"]
+    columns = [
+        Column("from", lambda r: output.local_time(r["from_ms"]), whole=True),
+        Column("started", lambda r: str(r["started"]), "right"),
+        *[Column(s.lower().replace("_", " "), lambda r, s=s: str(r["ended"].get(s, 0)), "right") for s in shown],  # type: ignore[misc]
+    ]
+    output.print_rows(answer["slices"], columns, as_json=False, none="")
 
 
 def settings(as_json: Json = False) -> None:

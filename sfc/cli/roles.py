@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sfc.cli import context
-from sfc.cli.context import Kafka
+from sfc.cli.context import Elasticsearch, Kafka
 
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Where to listen; 0: any free port (SFC_PORT).")]
 Data = Annotated[Path | None, typer.Option("--data", file_okay=False, help="Directory of what is kept (SFC_DATA).")]
@@ -21,12 +21,15 @@ def dev(
     ] = None,
     port: Port = None,
     kafka: Kafka = None,
+    elasticsearch: Elasticsearch = None,
     data: Data = None,
 ) -> None:
     """Run every role in one process, on the embedded log or on Kafka."""
-    settings = context.settings(port=port, kafka=kafka, data=data)
+    settings = context.settings(port=port, kafka=kafka, elasticsearch_url=elasticsearch, data=data)
     if memory and settings.kafka:
         raise typer.BadParameter("--memory is for the embedded log; Kafka keeps what it is given")
+    if memory and elasticsearch:
+        raise typer.BadParameter("--memory keeps nothing, and Elasticsearch does")
     from sfc import bootstrap
 
     context.log_as(settings)
@@ -35,6 +38,7 @@ def dev(
 
 def demo(
     kafka: Kafka = None,
+    elasticsearch: Elasticsearch = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the demo's data; `sfc dev --data` shows it later.")] = False,
 ) -> None:
     """Run the example orders through the tmall-order blueprint, and check every number."""
@@ -44,21 +48,29 @@ def demo(
 
     from sfc.cli import output
 
-    settings = context.settings(kafka=kafka)
+    settings = context.settings(kafka=kafka, elasticsearch_url=elasticsearch)
     from sfc import bootstrap, log
     from sfc.cli import demo as play
     from sfc.client import Client
+    from sfc.masking import mask_url
 
     data = settings.data / "demo" if keep else Path(tempfile.mkdtemp(prefix="sfc-demo-"))
     shutil.rmtree(data, ignore_errors=True)  # of the demo before: its numbers would count
     log.configure("error", settings.log_format)
-    # On a shared broker the demo has topics of its own, so that its numbers are its own too.
-    update = {"data": data, "port": 0, **({"namespace": f"sfc-demo-{int(time.time())}"} if settings.kafka else {})}
-    own = [f"SFC_NAMESPACE={update['namespace']} "] if settings.kafka else []
-    kept = "".join([*own, f"sfc dev --data {data}", *([f" --kafka {settings.kafka}"] if settings.kafka else [])]) if keep else ""
+    # On a shared broker or Elasticsearch the demo has names of its own, so that its numbers are its own too.
+    url = settings.elasticsearch_url.get_secret_value()
+    shared = bool(settings.kafka or url)
+    update = {"data": data, "port": 0, **({"namespace": f"sfc-demo-{int(time.time())}"} if shared else {})}
+    own = [f"SFC_NAMESPACE={update['namespace']} "] if shared else []
+    named = [f" --kafka {settings.kafka}"] if settings.kafka else []
+    named += [f" --elasticsearch {mask_url(url)}"] if url else []
+    kept = "".join([*own, f"sfc dev --data {data}", *named]) if keep else ""
     try:
         running = bootstrap.start_all(settings.model_copy(update=update), modules=["sfc_workers.examples.tmall"])
         try:
+            ready_s = time.monotonic() + 30.0
+            while not running.ready and time.monotonic() < ready_s:
+                time.sleep(0.02)  # else the first half is over before anybody counts
             with Client(running.url) as client:
                 publish = bootstrap.publisher(running.site, play.TOPIC)
                 code = play.run(client, output.console(), publish, bootstrap.blueprints_folder(), kept=kept)
@@ -124,19 +136,10 @@ def scheduler(kafka: Kafka = None, port: Port = None) -> None:
     bootstrap.run_scheduler(settings)
 
 
-def gateway(kafka: Kafka = None, port: Port = None) -> None:
+def gateway(kafka: Kafka = None, elasticsearch: Elasticsearch = None, port: Port = None) -> None:
     """Run the HTTP gateway with the registry."""
-    settings = context.settings(kafka=kafka, port=port)
+    settings = context.settings(kafka=kafka, elasticsearch_url=elasticsearch, port=port)
     from sfc import bootstrap
 
     context.log_as(settings)
     bootstrap.run_gateway(settings)
-
-
-def monitor(kafka: Kafka = None, port: Port = None) -> None:
-    """Run the monitor: it indexes the history for lists and statistics."""
-    settings = context.settings(kafka=kafka, port=port)
-    from sfc import bootstrap
-
-    context.log_as(settings)
-    bootstrap.run_monitor(settings)

@@ -9,11 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from sfc.errors import IndexReplaced, IndexUnavailable, LogError, MalformedRecord
+from sfc.errors import IndexReplaced, IndexUnavailable, LogError
 from sfc.log import get_logger
-from sfc.ports import Consumer, DeadLetterDocument, DeadLetterMark, FlowIndex, Log, Partition, Position, Record
-from sfc.wire.dead_letters import decode_dead_letter, decode_resolved
-from sfc.wire.history import HistoryRecord, decode_history
+from sfc.monitor.reading import read
+from sfc.ports import Consumer, FlowIndex, Log, Partition, Position, Record
 from sfc.wire.topics import Names
 
 BATCH = 2_000
@@ -102,25 +101,9 @@ class Indexer:
         self._consumer.close()
 
     def _take(self, records: list[Record], positions: dict[Partition, int]) -> None:
-        history: list[HistoryRecord] = []
-        dead: list[DeadLetterDocument] = []
-        marks: list[DeadLetterMark] = []
-        for record in records:
-            if record.topic == self._names.dead_letters:
-                resolved = decode_resolved(list(record.headers))
-                if resolved is None:
-                    dead.append(dead_letter_document(record))
-                else:
-                    at_ms = record.append_ms or record.timestamp_ms
-                    marks.append(DeadLetterMark(resolved.id, resolved.state, at_ms, resolved.by))
-            elif record.value is not None:
-                try:
-                    history.append(decode_history(record.value))
-                except MalformedRecord as e:
-                    self.malformed += 1
-                    where = f"{record.topic}-{record.partition}@{record.offset}"
-                    self._logger.warning("a history record was left out", action="monitor.malformed", record=where, reason=e.message)
-        self._index.index(history, dead, positions, marks)
+        found = read(records, self._names)
+        self.malformed += found.malformed
+        self._index.index(found.history, found.dead_letters, positions, found.marks)
 
     def _leave(self, partitions: list[Partition]) -> None:
         self._arrived = [at for at in self._arrived if at not in partitions]
@@ -135,21 +118,3 @@ class Indexer:
             position = known.get(at, starts[at])
             self._consumer.start(at, position if starts[at] <= position <= ends[at] else starts[at])
         self._arrived = []
-
-
-def dead_letter_document(record: Record) -> DeadLetterDocument:
-    """A record of sfc.dead-letters as the index keeps it. One whose origin is unknown gets an id of its own place."""
-    letter = decode_dead_letter(record.key, record.value, list(record.headers))
-    known = bool(letter.topic or letter.topic_id)
-    return DeadLetterDocument(
-        id=letter.id if known else f"{record.topic}-{record.partition}-{record.offset}",
-        at_ms=record.append_ms or record.timestamp_ms,
-        reason=letter.reason,
-        detail=letter.detail,
-        topic=letter.topic,
-        partition=letter.partition,
-        offset=letter.offset,
-        key=letter.key,
-        value=letter.value,
-        headers=list(letter.headers),
-    )

@@ -79,6 +79,10 @@ def visit_action(index: str, flow: FlowDocument, visit: Visit) -> Action:
     return Action("index", index, id_, _encode(body), {"version": visit.as_of, "version_type": "external"})
 
 
+def events_id(record: HistoryRecord) -> str:
+    return f"{record.flow}/{record.run}/{record.first}"
+
+
 def events_action(stream: str, record: HistoryRecord) -> Action:
     """Id: flow, run and the number of the first event. ``payload`` is for searching alone: a server that can't take it gets the events
     without."""
@@ -89,7 +93,7 @@ def events_action(stream: str, record: HistoryRecord) -> Action:
     }  # fmt: skip
     plain = _encode(body)
     payload = {"input": _payloads(record, "input"), "output": _payloads(record, "output")}
-    return Action("create", stream, f"{record.flow}/{record.run}/{record.first}", _encode({**body, "payload": payload}), {}, plain)
+    return Action("create", stream, events_id(record), _encode({**body, "payload": payload}), {}, plain)
 
 
 def _payloads(record: HistoryRecord, field: str) -> list[Any]:

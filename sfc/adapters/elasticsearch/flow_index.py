@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from elasticsearch import NotFoundError
+from elasticsearch import Elasticsearch, NotFoundError
 
 from sfc.adapters.elasticsearch import documents, queries
 from sfc.adapters.elasticsearch import templates as t
@@ -16,7 +16,7 @@ from sfc.adapters.elasticsearch.bulk import Bulk
 from sfc.adapters.elasticsearch.generations import Generations
 from sfc.adapters.elasticsearch.server import Server
 from sfc.engine.events import AnyEvent
-from sfc.errors import IndexReplaced, IndexUnavailable
+from sfc.errors import IndexReplaced
 from sfc.monitor.folding import fold
 from sfc.monitor.paging import check_limit, make_cursor, read_cursor
 from sfc.monitor.sums import check_slices, slices, statistics
@@ -38,7 +38,6 @@ from sfc.wire.history import HistoryRecord
 
 GENERATION_S = 1.0  # how long a reader goes by the generation that it has asked for
 HISTORY_PAGE = 100
-STARTING_S = (0.05, 0.1, 0.2, 0.5, 1.0)  # pauses while an index's first shard comes up
 PARTITIONS_MAX = 10_000
 
 _decode_events = msgspec.json.Decoder(list[AnyEvent]).decode
@@ -90,7 +89,7 @@ class ElasticsearchFlowIndex:
         self._settled -= positions.keys()
         batch = Batch(self._known(name(t.FLOWS), {record.flow for record in records}))
         batch.take(records)
-        there = set() if certain else self._there(name(t.EVENTS), batch.records)
+        there = set() if certain else self._there(generation, batch.records)
         letters = [documents.letter_action(name(t.DEAD_LETTERS), letter) for letter in dead_letters]
         letters += [documents.mark_action(name(t.DEAD_LETTERS), mark) for mark in marks]
         self._bulk.send([*batch.added(name, there), *letters])
@@ -206,23 +205,25 @@ class ElasticsearchFlowIndex:
         """As they are now, whether searchable or not."""
         if not flows:
             return {}
-        with self._server.asking() as es:
-            found = es.mget(index=index, ids=sorted(flows), source_includes=["document", "last", "open"])
-        return {doc["_id"]: documents.known_flow(doc["_source"]) for doc in found["docs"] if doc.get("found")}
 
-    def _there(self, stream: str, records: Sequence[HistoryRecord]) -> set[str]:
+        def ask(es: Elasticsearch) -> list[dict[str, Any]]:
+            return list(es.mget(index=index, ids=sorted(flows), source_includes=["document", "last", "open"])["docs"])
+
+        found = self._server.patiently(ask, lambda docs: not any("error" in doc for doc in docs))
+        return {doc["_id"]: documents.known_flow(doc["_source"]) for doc in found if doc["found"]}
+
+    def _there(self, generation: str, records: Sequence[HistoryRecord]) -> set[str]:
         """Which of these records' events are in the stream. ``create`` finds a double only in the stream's newest index, so they are
         looked for after a start or a failure, when a former attempt may have written them."""
         if not records:
             return set()
-        self._make_searchable(stream)
-        ids = [documents.events_action(stream, record).id for record in records]
+        self._make_searchable(self._generations.name(t.EVENTS, generation))
+        ids = [documents.events_id(record) for record in records]
         found: set[str] = set()
         for at in range(0, len(ids), PARTITIONS_MAX):
             part = ids[at : at + PARTITIONS_MAX]
-            with self._server.asking() as es:
-                answer = es.search(index=stream, query={"ids": {"values": part}}, size=len(part), source=False, ignore_unavailable=True)
-            found.update(hit["_id"] for hit in answer["hits"]["hits"])
+            body = {"query": {"ids": {"values": part}}, "size": len(part), "source": False}
+            found.update(hit["_id"] for hit in self._search(t.EVENTS, body, generation)["hits"]["hits"])
         return found
 
     def _make_searchable(self, *names: str) -> None:
@@ -233,11 +234,14 @@ class ElasticsearchFlowIndex:
         generation = self._reading()
         if not generation:
             return None
-        with self._server.asking() as es:
+
+        def ask(es: Elasticsearch) -> dict[str, Any] | None:
             try:
                 return dict(es.get(index=self._generations.name(kind, generation), id=id_)["_source"])
             except NotFoundError:
                 return None
+
+        return self._server.patiently(ask)
 
     def _search(self, kind: str, body: dict[str, Any], generation: str = "") -> dict[str, Any]:
         """An index that is not there yet answers like an empty one, without aggregations."""
@@ -245,21 +249,7 @@ class ElasticsearchFlowIndex:
         if not generation:
             return {"hits": {"hits": []}}
         name = self._generations.name(kind, generation)
-        for pause_s in (*STARTING_S, None):
-            try:
-                with self._server.asking() as es:
-                    return dict(es.search(index=name, ignore_unavailable=True, track_total_hits=False, **body))
-            except IndexUnavailable:
-                if pause_s is None or not self._starting(name):
-                    raise
-                time.sleep(pause_s)
-        raise AssertionError("the last attempt returns or raises")
-
-    def _starting(self, name: str) -> bool:
-        """Whether the index has only just been made, and its shard is not ready yet."""
-        with self._server.asking() as es:
-            health = es.cluster.health(index=name, expand_wildcards="all")
-        return bool(health["initializing_shards"])
+        return self._server.patiently(lambda es: dict(es.search(index=name, ignore_unavailable=True, track_total_hits=False, **body)))
 
     def _rows(self, kind: str, aggregation: dict[str, Any], query: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """All rows of a composite aggregation, page by page."""

@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from typing import Any
 
-from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundError
+from elasticsearch import ApiError, BadRequestError, ConflictError, Elasticsearch, NotFoundError
 
 from sfc.adapters.elasticsearch import templates as t
 from sfc.adapters.elasticsearch.server import Server
@@ -97,6 +97,17 @@ class Generations:
                 except BadRequestError as e:
                     if e.error != "resource_already_exists_exception":
                         raise
+            self._create_stream(es, self.name(t.EVENTS, generation))
+
+    def _create_stream(self, es: Elasticsearch, name: str) -> None:
+        """So that the first events need not wait for it. A server without that request makes it for the
+        first document, and this one says nothing."""
+        try:
+            es.indices.create_data_stream(name=name)
+        except BadRequestError as e:
+            if e.error != "resource_already_exists_exception":
+                with suppress(ConflictError):
+                    es.create(index=name, id="made", document={"@timestamp": 0, "count": 0})
 
     def _put_templates(self) -> None:
         with self._server.asking() as es:

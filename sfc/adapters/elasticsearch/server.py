@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from elastic_transport import ConnectionError as NoConnection
 from elastic_transport import ConnectionTimeout, TransportError
@@ -14,6 +16,9 @@ from sfc.masking import mask_url
 
 OVERLOADED = (429, 502, 503, 504)
 TIMEOUT_S = 30.0
+STARTING_S = (0.05, 0.1, 0.2, 0.5, 1.0)  # pauses while a shard comes up
+
+T = TypeVar("T")
 
 
 class Server:
@@ -46,6 +51,25 @@ class Server:
             raise self._refusal(e.meta.status, str(e)) from e
         except (TransportError, UnsupportedProductError) as e:
             raise IndexFailed(f"what answers at {self.shown} is no Elasticsearch: {e}", hint="look at SFC_ELASTICSEARCH_URL") from e
+
+    def patiently(self, ask: Callable[[Elasticsearch], T], good: Callable[[T], bool] = lambda _answer: True) -> T:
+        """Asks again for a moment where the server is there and a shard is not: one of an index that has just been made, or one that is
+        moving. Raises as ``asking`` does."""
+        for pause_s in STARTING_S:
+            try:
+                with self.asking() as es:
+                    answer = ask(es)
+                if good(answer):
+                    return answer
+            except IndexUnavailable as e:
+                if not (isinstance(e.__cause__, ApiError) and e.__cause__.meta.status == 503):
+                    raise
+            time.sleep(pause_s)
+        with self.asking() as es:
+            answer = ask(es)
+        if good(answer):
+            return answer
+        raise IndexUnavailable(f"Elasticsearch at {self.shown} can't read a part of the flow index", hint="it is asked again")
 
     def close(self) -> None:
         self._client.close()

@@ -8,7 +8,7 @@ FORMAT = 1
 """Of the documents. An index of another format must be made again from the log."""
 
 FLOWS, VISITS, EVENTS, DEAD_LETTERS, POSITIONS = "flows", "visits", "events", "dead-letters", "positions"
-INDICES = (VISITS, DEAD_LETTERS, POSITIONS, FLOWS)  # in order of their making: who sees flows finds the others; events make themselves
+INDICES = (VISITS, DEAD_LETTERS, POSITIONS, FLOWS)  # but the events, which are a data stream
 PRIORITY = 300  # over the templates that a server brings (100 for logs-*-*)
 
 _WORD: dict[str, Any] = {"type": "keyword", "ignore_above": 8191}  # 32,766 bytes, the longest term, if all of them are of four
