@@ -72,7 +72,7 @@ def test_numbers_that_can_not_be_are_refused(pools: Pools, low: int | None, high
 def test_only_a_pool_with_a_scale_can_be_scaled(pools: Pools) -> None:
     with pytest.raises(NotPossible, match="task:by-hand has no Scale"):
         pools.scale("task:by-hand", 1, 2)
-    for name in ("task:order", "blueprint:split", "split", "group:split", ""):
+    for name in ("task:order", "blueprint:split", "split", "group:split", "", "task:a\x00b", "task:\ud800"):
         with pytest.raises(UnknownName, match="there is no pool"):
             pools.drain(name, True)
 

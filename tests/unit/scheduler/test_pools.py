@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sfc.runtime.pools import Lag, Pool, lags, pools_of
+from sfc.wire.definitions import BlueprintHead
 from sfc.wire.scale import Scale
 from tests.unit.scheduler.conftest import Site
 
@@ -39,10 +40,12 @@ def test_what_has_moved_elsewhere_keeps_its_pool_without_a_minimum(site: Site) -
     site.task("pick", 2, Http={"Url": "http://shop/"})
     site.blueprint("shop", 1, MessageType="specific", Scale=SHOP)
     site.blueprint("shop", 2, MessageType="common")
+    site.blueprint("closed", 1, MessageType="specific", Scale=SHOP)
+    site.define(BlueprintHead(name="closed", current=1, status="retired", revision=9))
     found = pools(site)
     assert found["task:split"].topics == {"t.task.split": "t.task.split", "order_split": "order_split"}
-    assert [p.scale and p.scale.min for p in found.values()] == [0, 1, 0]
-    assert list(found) == ["task:pick", "task:split", "blueprint:shop"]
+    minimums = {name: p.scale.min for name, p in found.items() if p.scale}
+    assert minimums == {"task:pick": 0, "task:split": 1, "blueprint:closed": 0, "blueprint:shop": 0}
 
 
 def test_the_lag_is_what_no_member_has_committed(site: Site) -> None:
