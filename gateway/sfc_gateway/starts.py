@@ -33,7 +33,8 @@ def router(services: Services) -> APIRouter:
         traceparent: Annotated[str, Header()] = "",
     ) -> Response:
         """The body is the flow's input, any JSON (none: an empty object). 202 with the flow's id; with ``wait`` 200 with its outcome
-        when it ends in time. ``existed``: the id is that of an earlier flow, and nothing was started. A paused blueprint accepts starts, and they wait; a disabled one answers 409."""
+        when it ends in time. ``existed``: the id is that of an earlier flow, and nothing was
+        started. A paused blueprint accepts starts, and they wait; a disabled one answers 409."""
         wait_s = duration_s(wait, "wait") if wait else 0.0
         if id and idempotency_key and id != idempotency_key:
             raise BadInput(f"id {id!r} and Idempotency-Key {idempotency_key!r} name two flows: give one of them")

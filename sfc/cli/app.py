@@ -29,19 +29,19 @@ COMMANDS: list[Callable[..., None]] = [
 ]
 
 
-@app.callback()
-def root(
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=lambda asked: _version(asked), help="Show SFC's version.")
-    ] = False,
-) -> None:
-    """service-flow-conductor: routes messages between microservices by blueprints, exactly once."""
-
-
 def _version(asked: bool) -> None:
     if asked:
         overview.version()
         raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Show SFC's version.")
+    ] = False,
+) -> None:
+    """service-flow-conductor: routes messages between microservices by blueprints, exactly once."""
 
 
 for command in COMMANDS:
