@@ -8,7 +8,8 @@ HIDDEN = "********"
 
 _SECRET = re.compile(r"password|secret|token|(^|[._-])key($|[._-])|\.pem$|jaas|oauthbearer\.config", re.IGNORECASE)
 _PLACE = re.compile(r"(location|file|url|dir)$", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"(?<=://)([^:@/\s]*):[^@/\s]*(?=@)")
+_URL_PASSWORD = re.compile(r"(?<=://)([^:@/\s]*):[^@\s]*(?=@)")
+_URL_PARAMETER = re.compile(r"(?<=[?&])(\w*password)=[^&\s]*", re.IGNORECASE)
 
 
 def is_secret(name: str) -> bool:
@@ -17,5 +18,5 @@ def is_secret(name: str) -> bool:
 
 
 def mask_url(url: str) -> str:
-    """The URL without its password."""
-    return _URL_PASSWORD.sub(rf"\1:{HIDDEN}", url)
+    """The URL without its passwords, that of the user and those among the parameters."""
+    return _URL_PARAMETER.sub(rf"\1={HIDDEN}", _URL_PASSWORD.sub(rf"\1:{HIDDEN}", url))

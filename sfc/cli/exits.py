@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from sfc.errors import BadInput, LogUnavailable, MalformedRecord, NotPossible, RecordTooLarge, TopicMissing, UnknownName
+from sfc.errors import (
+    BadInput,
+    LogUnavailable,
+    MalformedRecord,
+    NotPossible,
+    RecordTooLarge,
+    RegistryUnavailable,
+    TopicMissing,
+    UnknownName,
+)
 
 OK = 0
 FAILED = 1
@@ -27,7 +36,7 @@ def code_of(error: BaseException) -> int:
     match error:
         case KeyboardInterrupt():
             return INTERRUPTED
-        case LogUnavailable():
+        case LogUnavailable() | RegistryUnavailable():
             return NO_ANSWER
         case UnknownName() | TopicMissing():
             return NOT_FOUND

@@ -70,6 +70,10 @@ def test_secrets_are_masked_and_places_are_not(monkeypatch: pytest.MonkeyPatch) 
     assert shown["kafka_properties"]["ssl.key.location"] == "/keys/a.key"
     assert load_settings().database_url() == "postgresql://sfc:hunter2@db/sfc"
     assert mask_url("sqlite:///a@b:c") == "sqlite:///a@b:c"
+    assert mask_url("postgresql://ann:a/b:c@db/sfc") == "postgresql://ann:********@db/sfc"
+    assert mask_url("postgresql://db/sfc?user=ann&password=x&sslpassword=y") == (
+        "postgresql://db/sfc?user=ann&password=********&sslpassword=********"
+    )
     for name in ("sasl.password", "ssl.key.pem", "sasl.oauthbearer.client.secret", "api_key", "token"):
         assert is_secret(name), name
 
