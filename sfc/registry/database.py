@@ -158,8 +158,8 @@ def failure(engine: Engine, error: SQLAlchemyError, what: str = "failed") -> Sfc
     for words, hint in _HINTS:
         if words in reason:
             return RegistryError(f"{place} refused: {reason}", hint=hint)
-    if isinstance(error, PoolTimeout):
-        return RegistryUnavailable(f"{place} is too busy: {reason}", hint="try again")
+    if isinstance(error, PoolTimeout) or "lock timeout" in reason or "database is locked" in reason:
+        return RegistryUnavailable(f"{place} is too busy: {reason}", hint="another edit takes its time: try again")
     away = isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(error, OperationalError | InterfaceError))
     if away and engine.dialect.name == "postgresql":
         return RegistryUnavailable(f"{place} does not answer: {reason}", hint=_AWAY_HINT)

@@ -141,9 +141,13 @@ def _due(row: ScheduleRow, status: str, now_ms: int) -> DueSchedule | None:
         if count:
             started += latest_ticks(row.cron, row.time_zone, row.next_ms - 1, late_ms, count)
         started += ticks(row.cron, row.time_zone, max(row.next_ms - 1, late_ms), now_ms)
-    elif status == "paused" and row.catch_up != "skip":
-        return None  # all of them are missed ones when it is resumed
+    elif status == "paused" and row.catch_up == "all":
+        return None  # each of them is started when it is resumed
     following = next_tick(row.cron, row.time_zone, now_ms)
+    if status == "paused" and row.catch_up == "one":
+        following = latest_ticks(row.cron, row.time_zone, row.next_ms - 1, now_ms, 1)[0]
+        if following == row.next_ms:
+            return None  # it is the one that is started when it is resumed
     return DueSchedule(row.uid, row.blueprint, row.id, msgspec.json.decode(row.input), tuple(started), row.next_ms, following)
 
 

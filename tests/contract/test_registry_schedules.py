@@ -142,22 +142,32 @@ def test_all_means_the_latest_thousand(registry: Registry, clock: StillClock) ->
     assert (found[0], found[-1]) == (now - 30_000 - 1_000 * MINUTE, now - 30_000)
 
 
-@pytest.mark.parametrize(("policy", "expected"), [("skip", 0), ("one", 1), ("all", 3)])
-def test_ticks_of_a_pause_are_missed(registry: Registry, clock: StillClock, policy: str, expected: int) -> None:
-    save(registry, {**EVERY_MINUTE, "CatchUp": policy})
-    book = Schedules(registry)
+@pytest.mark.parametrize(("policy", "expected"), [("skip", []), ("one", [3]), ("all", [1, 2, 3])])
+def test_ticks_of_a_pause_are_missed(registry: Registry, clock: StillClock, policy: str, expected: list[int]) -> None:
+    """``expected``: hours after the pause; the last tick is hardly over."""
+    save(registry, {"Id": "hourly", "Schedule": "0 * * * *", "CatchUp": policy})
+    book, began = Schedules(registry), clock.ms
     registry.pause("report")
-    for _ in range(3):
-        clock.ms += MINUTE
+    for hour in range(1, 4):
+        clock.ms = began + hour * HOUR
         due = book.due(clock.ms)
-        assert [one.ticks for one in due] == ([()] if policy == "skip" else []), "nothing starts while it is paused"
+        assert all(one.ticks == () for one in due), "nothing starts while it is paused"
         book.advance(due)
-    assert book.get("report", "tick").status == "paused"
+    assert book.get("report", "hourly").status == "paused"
     registry.resume("report")
-    clock.ms += 10 + (MINUTE if policy == "one" else 0)
+    clock.ms += 10
     found = due_ticks(registry, clock.ms)
-    late = [tick for tick in found if tick <= clock.ms - MINUTE]
-    assert len(late if policy == "one" else found) == expected
+    assert [(tick - began) / HOUR for tick in found] == expected
+
+
+def test_one_tick_of_a_pause_is_started_however_late(registry: Registry, clock: StillClock) -> None:
+    save(registry, {**NIGHTLY, "CatchUp": "one"})
+    registry.pause("report")
+    for day in range(3):
+        clock.ms = at("2026-01-31T03:00:00Z") + day * DAY
+        Schedules(registry).advance(Schedules(registry).due(clock.ms))
+    registry.resume("report")
+    assert due_ticks(registry, clock.ms + 5 * HOUR) == [at("2026-02-02T03:00:00Z")]
 
 
 @pytest.mark.parametrize("subject", ["group:shop", "version:report@1"])
