@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from sfc.errors import BadInput, NotPossible
 from sfc.ports import GroupMember
 from sfc.registry.pools import PoolEdited, Pools
-from sfc.runtime.pools import Pool, lags, pools_of
+from sfc.runtime.pools import Lag, Pool, lags, pools_of
 from sfc_gateway import deploys
 from sfc_gateway.bodies import PAYLOAD_BYTES_MAX, json_response, read_json, read_options
 from sfc_gateway.services import Services
@@ -27,10 +27,10 @@ def router(services: Services) -> APIRouter:
     @routes.get("/workers", summary="Pools of workers, with who is at work")
     def list_workers() -> Response:
         """``scale``: what the document asks for, null where nobody scales the pool. ``override``: what an operator wants over that.
-        ``lag``: jobs that wait or are at work. ``members``: who has joined its consumer groups. ``scheduler``: who leads, who waits."""
+        ``lag``: jobs that wait or are at work, null where the log does not tell (``trouble`` says why). ``members``: who has joined its consumer groups. ``scheduler``: who leads, who waits."""
         pools = pools_of(services.definitions, services.names)
         found = lags(services.log, pools.values())
-        shown = [{**_shown(services, pool), "lag": found[name].jobs, "partitions": found[name].partitions} for name, pool in pools.items()]
+        shown = [{**_shown(services, pool), **_lag(found[name])} for name, pool in pools.items()]
         return json_response({"pools": shown, "scheduler": _scheduler(services)})
 
     @routes.put("/workers/{pool}", summary="Set how many workers a pool has")
@@ -82,6 +82,11 @@ def _shown(services: Services, pool: Pool) -> dict[str, Any]:
         "override": None if override is None else {"min": override.min, "max": override.max, "drained": override.drained},
         "members": _by_instance(members),
     }
+
+
+def _lag(lag: Lag) -> dict[str, Any]:
+    known = {"lag": lag.jobs} if not lag.trouble else {"lag": None, "trouble": lag.trouble}
+    return {**known, "partitions": lag.partitions}
 
 
 def _by_instance(members: list[GroupMember]) -> list[dict[str, Any]]:

@@ -59,6 +59,7 @@ class Scheduler:
         self._looked_s = float("-inf")
         self._revision = -1
         self._away = False
+        self._unknown: set[str] = set()  # pools whose lag was not known
         self._shown: set[str] = set()  # pools that had replicas
         self._leadership = Leadership(log, names, self._on_ended)
 
@@ -99,12 +100,20 @@ class Scheduler:
             self._away = True
             return 0
         self._away = False
-        changed = sum(self._bring(pool, self._wanted(pool, found[name])) for name, pool in kept.items())
+        known = [pool for name, pool in kept.items() if self._is_known(name, found[name])]
+        changed = sum(self._bring(pool, self._wanted(pool, found[pool.name])) for pool in known)
         for name in self._replicas.pools() - kept.keys():
             _log.info(f"{name} is scaled no more", action="pool-gone", pool=name)
             changed += self._stop(name, 0)
             WANTED.labels(name).set(0)
         return changed
+
+    def _is_known(self, pool: str, lag: Lag) -> bool:
+        """A pool whose lag is not known stays as it is, and the others go on."""
+        if lag.trouble and pool not in self._unknown:
+            _log.warning(f"the lag of {pool} is not known: its workers stay", action="lag-unknown", pool=pool, reason=lag.trouble)
+        (self._unknown.add if lag.trouble else self._unknown.discard)(pool)
+        return not lag.trouble
 
     def _wanted(self, pool: Pool, lag: Lag) -> int:
         assert pool.scale is not None

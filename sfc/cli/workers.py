@@ -46,7 +46,7 @@ def list_workers(as_json: Json = False) -> None:
     columns = [
         Column("pool", lambda p: str(p["pool"]), whole=True),
         Column("wanted", wish),
-        Column("lag", lambda p: str(p["lag"]), "right"),
+        Column("lag", lambda p: "?" if p["lag"] is None else str(p["lag"]), "right"),
         Column("workers", lambda p: str(len(p["members"])), "right"),
         Column("partitions of each", at_work),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from sfc.errors import LogError, LogUnavailable
 from sfc.ports import Log, Partition
 from sfc.runtime.definitions import Definitions
 from sfc.wire.scale import Scale, scale_of
@@ -29,10 +30,12 @@ class Pool(NamedTuple):
 
 
 class Lag(NamedTuple):
-    """Jobs that wait or are at work, and the partitions of the pool's widest topic: more replicas than these would idle."""
+    """Jobs that wait or are at work, and the partitions of the pool's widest topic: more replicas than these would idle.
+    ``trouble``: why they are not known, for instance a group that this process may not ask for."""
 
     jobs: int
     partitions: int
+    trouble: str = ""
 
 
 def pools_of(definitions: Definitions, names: Names) -> dict[str, Pool]:
@@ -90,7 +93,7 @@ def _scale(documents: Mapping[int, Mapping[str, Any]], current: int) -> Scale | 
 
 def lags(log: Log, pools: Iterable[Pool]) -> dict[str, Lag]:
     """Of each pool: ends minus what its groups have committed. Two questions for all partitions together, and one for each group.
-    Raises LogError."""
+    A group that the log does not tell of is its pool's trouble alone; raises LogError for what concerns all."""
     asked = list(pools)
     counts = log.topics()
     partitions = {topic: [Partition(topic, n) for n in range(counts.get(topic, 0))] for pool in asked for topic in pool.topics}
@@ -100,11 +103,14 @@ def lags(log: Log, pools: Iterable[Pool]) -> dict[str, Lag]:
     starts, ends = log.starts(everything), log.ends(everything)
     found = {}
     for pool in asked:
-        jobs = 0
-        for topic, group in pool.topics.items():
-            committed = log.group_positions(group) if partitions[topic] else {}
-            for at in partitions[topic]:
-                done = committed[at].offset if at in committed else 0
-                jobs += max(0, ends[at] - max(done, starts[at]))
-        found[pool.name] = Lag(jobs, max(len(partitions[topic]) for topic in pool.topics))
+        widest = max(len(partitions[topic]) for topic in pool.topics)
+        try:
+            done = {at: p.offset for group in dict.fromkeys(pool.topics.values()) for at, p in log.group_positions(group).items()}
+        except LogUnavailable:
+            raise
+        except LogError as e:
+            found[pool.name] = Lag(0, widest, e.message)
+            continue
+        its = [at for topic in pool.topics for at in partitions[topic]]
+        found[pool.name] = Lag(sum(max(0, ends[at] - max(done.get(at, 0), starts[at])) for at in its), widest)
     return found
