@@ -26,6 +26,7 @@ RESTORES = Counter("sfc_restores", "Shards restored from the log after this proc
 RESTORE_SECONDS = Histogram(
     "sfc_restore_seconds", "Time to restore one shard from the log.", buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 )
+CLOCK_SKEW = Gauge("sfc_clock_skew_seconds", "How far this engine's clock was ahead of the log's at its last tick.")
 FENCED = Counter("sfc_shards_fenced", "Times that another owner took a shard of this process.")
 LANE_RESTARTS = Counter("sfc_lane_restarts", "Times that a lane began again from the log because a producer was spent.")
 TRIGGER_RECORDS = Counter("sfc_trigger_records", "Records that topic triggers took, by what became of them.", ["blueprint", "outcome"])

@@ -25,6 +25,7 @@ from sfc.runtime.interval import Overlay, write_interval
 from sfc.runtime.outlets import Outlets
 from sfc.runtime.programs import Programs
 from sfc.runtime.restore import restore
+from sfc.runtime.ticks import Ticks
 from sfc.runtime.timers import Timers
 from sfc.wire.commands import Received
 from sfc.wire.dead_letters import DeadLetter
@@ -37,6 +38,7 @@ _log = get_logger()
 FIRED_PER_TICK_MAX = 1_000
 WOKEN_PER_TICK_MAX = 1_000
 DECODED_FLOWS_MAX = 50_000  # about 3 KB each
+REFUSED_ALONE = 3  # attempts to write an interval without the jobs that were refused; then all jobs for their topics are left out
 SLOW_COMMIT_S = 1.0  # then the producer is renewed (EXACTLY-ONCE 24)
 
 
@@ -64,8 +66,7 @@ class OwnedShard:
         self._clock = clock
         self._decoded: OrderedDict[str, Flow] = OrderedDict()
         self._timers = Timers()
-        self._tick_in_flight = False
-        self._tick_skew_ms = 0
+        self._ticks = Ticks(number, self._timers, clock)
         self._commands_topic_id = self._topic_id(names.commands)
         self._known_topics: set[str] = set()
         self.overlay = Overlay()
@@ -287,22 +288,13 @@ class OwnedShard:
 
     def tick_if_due(self) -> None:
         """Appends a tick to the shard's own partition when a timer is due by the engine's clock; one is in flight at a time."""
-        if self._tick_in_flight:
-            return
-        now_ms = self._clock.now_ms()
-        due_ms = self._timers.next_ms()
-        if self.state.waking or (due_ms and now_ms >= due_ms + max(0, self._tick_skew_ms)):
-            self._tick_in_flight = True
-            self._outlets.command(self.number, shard_key(self.number), Tick(now_ms))
+        tick = self._ticks.due(waking=bool(self.state.waking))
+        if tick is not None:
+            self._outlets.command(self.number, shard_key(self.number), tick)
 
     def next_tick_in_s(self) -> float:
         """Seconds until ``tick_if_due`` would append one; infinite when nothing is due."""
-        if self._tick_in_flight:
-            return float("inf")
-        if self.state.waking:
-            return 0.0
-        due_ms = self._timers.next_ms()
-        return max(0, due_ms + max(0, self._tick_skew_ms) - self._clock.now_ms()) / 1000 if due_ms else float("inf")
+        return self._ticks.next_in_s(waking=bool(self.state.waking))
 
     def _tick(self, tick: Tick, record: Record) -> None:
         """Fires what is due by the smaller of tick time and record time, in order of due time and flow id.
@@ -311,8 +303,7 @@ class OwnedShard:
         been found before depends on restores, and what a tick fires must not.
         """
         assert record.append_ms is not None
-        self._tick_in_flight = False
-        self._tick_skew_ms = tick.time_ms - record.append_ms
+        self._ticks.came(tick, record.append_ms)
         until_ms = min(tick.time_ms, record.append_ms)
         fired = 0
         while fired < FIRED_PER_TICK_MAX and (flow_id := self._timers.pop(until_ms)) is not None:
@@ -402,13 +393,16 @@ class OwnedShard:
 
     def _write(self, overlay: Overlay) -> dict[bytes, bytes | None]:
         """The transaction. One that refuses exactly-once jobs is written again without them: they fail alone (EXACTLY-ONCE 25)."""
+        attempt = 0
         while True:
+            attempt += 1
             try:
                 return write_interval(self._fence, self._names, self.state, overlay, self._store, self._names.commands)
             except TransactionAborted as e:
-                refused = [job for job in overlay.jobs if any(t == job.target.topic and k == job.flow.encode() for t, k, _ in e.refused)]
-                if not refused:
-                    topics = {topic for topic, _, _ in e.refused}
+                told = {(topic, key) for topic, key, _ in e.refused}
+                topics = {topic for topic, _ in told}
+                refused = [job for job in overlay.jobs if (job.target.topic, job.flow.encode()) in told]
+                if not refused or attempt > REFUSED_ALONE:
                     refused = [job for job in overlay.jobs if job.target.topic in topics]
                 if not refused:
                     raise
