@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sfc.engine.commands import AnswerByKey, Command, Complete, Fail
 from sfc.engine.moves import DATA_LIMIT
-from sfc.errors import LogError, MalformedRecord, RecordTooLarge
+from sfc.errors import LogError, LogUnavailable, MalformedRecord, RecordTooLarge
 from sfc.log import get_logger
 from sfc.ports import Consumer, Log, Partition, Position, Record
 from sfc.runtime.carrier import Carrier, mark_of
@@ -26,6 +26,7 @@ from sfc.wire.topics import Names
 _log = get_logger()
 
 RETRY_S = 5.0  # until a reply topic that was missing is looked for again
+LOOK_AGAIN_S = 60.0  # until one that is there is looked at: it may have been made anew
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class BridgeRole:
         self._consumers: dict[Route, Consumer] = {}
         self._sources: dict[Route, tuple[str, str]] = {}  # source of its commands, topic id
         self._missing_until_s: dict[Route, float] = {}
+        self._next: dict[Route, dict[int, int]] = {}  # the offset that comes next, by partition
+        self._look_s = time.monotonic() + LOOK_AGAIN_S
 
     @property
     def ready(self) -> bool:
@@ -62,8 +65,14 @@ class BridgeRole:
             self._definitions.wait_change(timeout_s)
             return 0
         carried = 0
-        for route, consumer in self._consumers.items():
+        now_s = time.monotonic()
+        look = now_s >= self._look_s
+        if look:
+            self._look_s = now_s + LOOK_AGAIN_S
+        for route, consumer in list(self._consumers.items()):
             records = consumer.take(1_000, timeout_s / len(self._consumers))
+            if (look or self._goes_back(route, records)) and self._made_anew(route):
+                continue  # what was taken is read again, under the new topic's name
             if not records:
                 continue
             for record in records:
@@ -77,6 +86,35 @@ class BridgeRole:
             carried += len(records)
         return carried
 
+    def _goes_back(self, route: Route, records: list[Record]) -> bool:
+        """Whether offsets begin again: a partition given back to us may do that, and a topic that was made anew does."""
+        following = self._next.setdefault(route, {})
+        back = any(record.offset < following.get(record.partition, 0) for record in records)
+        for record in records:
+            following[record.partition] = record.offset + 1
+        return back
+
+    def _made_anew(self, route: Route) -> bool:
+        """Whether the route's topic is another one by now, whose offsets are marks of another source; then it is left, and joined again
+        from its beginning."""
+        info = self._log_port.describe(route.topic)
+        if info is not None and info.id == self._sources[route][1]:
+            return False
+        _log.warning(
+            f"reply topic {route.topic} of task {route.task} was deleted or made anew", action="reply-topic-anew", topic=route.topic
+        )
+        self._consumers.pop(route).close()
+        self._next.pop(route, None)
+        if info is not None:
+            group = self._names.bridge_group(route.task)
+            begin = self._log_port.starts([Partition(route.topic, n) for n in range(info.partitions)])
+            try:
+                self._log_port.set_group_positions(group, {p: Position(offset) for p, offset in begin.items()})
+            except LogError as e:  # another bridge is in the group, and finds the same
+                _log.info("a group's offsets were not set", action="bridge-reset-refused", group=group, reason=e.message)
+        self._missing_until_s[route] = time.monotonic()  # _follow looks for it at once
+        return True
+
     def _follow(self) -> None:
         """Joins the reply topics of the current tasks, and leaves those that no task names any more."""
         if self._seen == self._definitions.revision and not self._missing_until_s:
@@ -85,6 +123,7 @@ class BridgeRole:
         wanted = set(self._routes())
         for route in set(self._consumers) - wanted:
             self._consumers.pop(route).close()
+            self._next.pop(route, None)
         now_s = time.monotonic()
         for route in wanted - set(self._consumers):
             if self._missing_until_s.get(route, 0.0) > now_s:

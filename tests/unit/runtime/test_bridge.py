@@ -184,6 +184,68 @@ def test_a_reply_topic_that_comes_later_is_joined_then(world: World, monkeypatch
     assert world.commands() == [(b"shop:7", Complete(TOKEN, "x"))]
 
 
+class Remade:
+    """The log as it is seen when ``split_done`` is deleted and made again while the bridge runs: another id, offsets from 0."""
+
+    def __init__(self, log: EmbeddedLog) -> None:
+        self.log = log
+        self.now = TOPIC
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.log, name)
+
+    def describe(self, topic: str) -> Any:
+        return self.log.describe(self.now if topic == TOPIC else topic)
+
+    def consumer(self, group: str, topics: list[str]) -> Any:
+        return RemadeConsumer(self, group)
+
+
+class RemadeConsumer:
+    """A consumer that stays subscribed by the topic's name."""
+
+    def __init__(self, log: Remade, group: str) -> None:
+        self._log = log
+        self._group = group
+        self._of: dict[str, Any] = {}
+
+    def take(self, records_max: int, timeout_s: float) -> list[Record]:
+        now = self._log.now
+        if now not in self._of:
+            self._of[now] = self._log.log.consumer(f"{self._group}.{now}", [now])
+        return [r._replace(topic=TOPIC) for r in self._of[now].take(records_max, timeout_s)]
+
+    def commit(self, positions: object) -> None: ...
+
+    def close(self) -> None:
+        for consumer in self._of.values():
+            consumer.close()
+
+
+@pytest.mark.parametrize("seen_by", ["offsets", "looking"])
+def test_a_reply_topic_that_was_made_anew_is_another_source(world: World, seen_by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its offsets begin again: as marks of the old one, its answers would be taken for repetitions."""
+    remade = Remade(world.log)
+    world.log.create([TopicSpec("again", 2)])
+    world.role.close()
+    world.role = BridgeRole(remade, NAMES, SHARDS, world.definitions)  # type: ignore[arg-type]
+    world.task("Key")
+    if seen_by == "looking":
+        world.role._look_s = 0.0
+        monkeypatch.setattr("sfc.runtime.bridge.LOOK_AGAIN_S", 0.0)
+    for n in range(3 if seen_by == "offsets" else 0):
+        world.reply(b"%d" % n, key=b"shop:7")
+    world.run()
+    remade.now = "again"
+    for n in range(2):
+        world.producer.send("again", b"%d" % n, b"shop:8", None, 1)
+    world.run(10)
+    sources = [headers.text(r.headers, headers.SOURCE) for r in world.read(NAMES.commands) if r.key == b"shop:8"]
+    info = world.log.describe("again")
+    assert info is not None
+    assert sources == [f"bridge/split/{info.id}/1"] * 2
+
+
 def test_older_versions_may_still_have_jobs_open(world: World) -> None:
     world.log.create([TopicSpec("new_done", 1)])
     world.task({"Header": "sfc-job"}, 1)
