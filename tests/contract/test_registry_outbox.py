@@ -180,6 +180,29 @@ def test_a_gateway_that_stalls_before_its_commit_is_fenced_by_the_next(
     assert [head.current for head in heads] == [1, 2]
 
 
+def test_a_gateway_that_stalls_while_it_takes_the_fence_reads_afterwards(
+    database: Database, log: EmbeddedLog, documents: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = database.open(), database.open()
+    first.deploy([documents.task(Comment="old")])
+    stalling, other = Outbox(first, log, NAMES, SHARDS), Outbox(second, log, NAMES, SHARDS)
+    monkeypatch.setattr(second, "alone", lambda *_args: nullcontext(False))  # the lock does not come in time
+    taken: list[str] = []
+
+    def transaction(transactional_id: str) -> Transaction:
+        taken.append(transactional_id)
+        if len(taken) == 1:
+            second.deploy([documents.task(Comment="new")])
+            assert other.step() == 4
+        return EmbeddedLog.transaction(log, transactional_id)
+
+    monkeypatch.setattr(log, "transaction", transaction)
+    stalling.step()
+    assert taken == ["test-outbox"] * 2
+    heads = [d for r in read(log, NAMES.definitions) if isinstance(d := decode_definition(r.value or b""), TaskHead)]
+    assert [head.current for head in heads] == [1, 2]
+
+
 def test_a_gateway_that_stalls_after_its_commit_does_not_publish_old_rows_again(
     database: Database, log: EmbeddedLog, documents: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
