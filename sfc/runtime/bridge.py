@@ -97,12 +97,14 @@ class BridgeRole:
     def _made_anew(self, route: Route) -> bool:
         """Whether the route's topic is another one by now, whose offsets are marks of another source; then it is left, and joined again
         from its beginning."""
-        info = self._log_port.describe(route.topic)
+        try:
+            info = self._log_port.describe(route.topic)
+        except LogUnavailable:
+            return False  # looked at again in a while
         if info is not None and info.id == self._sources[route][1]:
             return False
-        _log.warning(
-            f"reply topic {route.topic} of task {route.task} was deleted or made anew", action="reply-topic-anew", topic=route.topic
-        )
+        what = f"reply topic {route.topic} of task {route.task} was deleted or made anew"
+        _log.warning(what, action="reply-topic-anew", topic=route.topic)
         self._consumers.pop(route).close()
         self._next.pop(route, None)
         if info is not None:
