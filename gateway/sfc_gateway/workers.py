@@ -27,27 +27,28 @@ def router(services: Services) -> APIRouter:
     @routes.get("/workers", summary="Pools of workers, with who is at work")
     def list_workers() -> Response:
         """``scale``: what the document asks for, null where nobody scales the pool. ``override``: what an operator wants over that.
-        ``lag``: jobs that wait or are at work, null where the log does not tell (``trouble`` says why). ``members``: who has joined its consumer groups. ``scheduler``: who leads, who waits."""
+        ``lag``: jobs that wait or are at work, null where the log does not tell (``trouble`` says why). ``members``: who has joined its
+        consumer groups. ``scheduler``: who leads, who waits."""
         pools = pools_of(services.definitions, services.names)
         found = lags(services.log, pools.values())
-        shown = [{**_shown(services, pool), **_lag(found[name])} for name, pool in pools.items()]
+        shown = [_shown(services, pool, found[name]) for name, pool in pools.items()]
         return json_response({"pools": shown, "scheduler": _scheduler(services)})
 
     @routes.put("/workers/{pool}", summary="Set how many workers a pool has")
-    async def scale(pool: str, request: Request) -> Response:
+    async def scale_workers(pool: str, request: Request) -> Response:
         """Body: {"min", "max"}, in place of what was set before; what is left out is as in the document. {} takes both back."""
         _needs_scheduler(services)
         low, high = _numbers(await read_json(request, PAYLOAD_BYTES_MAX, "the scale of a pool"))
         return await told(await run_in_threadpool(overrides.scale, pool, low, high))
 
     @routes.post("/workers/{pool}/drain", summary="Stop all workers of a pool: its jobs wait")
-    async def drain(pool: str, request: Request) -> Response:
+    async def drain_workers(pool: str, request: Request) -> Response:
         _needs_scheduler(services)
         await read_options(request, "the body of a drain", ())
         return await told(await run_in_threadpool(overrides.drain, pool, True))
 
     @routes.post("/workers/{pool}/undrain", summary="Let a drained pool have workers again")
-    async def undrain(pool: str, request: Request) -> Response:
+    async def undrain_workers(pool: str, request: Request) -> Response:
         _needs_scheduler(services)
         await read_options(request, "the body of an undrain", ())
         return await told(await run_in_threadpool(overrides.drain, pool, False))
@@ -72,21 +73,18 @@ def _numbers(given: Any) -> tuple[int | None, int | None]:
     return given.get("min"), given.get("max")
 
 
-def _shown(services: Services, pool: Pool) -> dict[str, Any]:
-    members = [member for group in dict.fromkeys(pool.topics.values()) for member in services.log.group_members(group)]
+def _shown(services: Services, pool: Pool, lag: Lag) -> dict[str, Any]:
+    groups = [] if lag.trouble else dict.fromkeys(pool.topics.values())
     override = services.definitions.pools.get(pool.name)
     return {
         "pool": pool.name,
         "topics": [{"topic": topic, "group": group} for topic, group in pool.topics.items()],
         "scale": None if pool.scale is None else pool.scale._asdict(),
         "override": None if override is None else {"min": override.min, "max": override.max, "drained": override.drained},
-        "members": _by_instance(members),
+        "members": _by_instance([member for group in groups for member in services.log.group_members(group)]),
+        **({"lag": None, "trouble": lag.trouble} if lag.trouble else {"lag": lag.jobs}),
+        "partitions": lag.partitions,
     }
-
-
-def _lag(lag: Lag) -> dict[str, Any]:
-    known = {"lag": lag.jobs} if not lag.trouble else {"lag": None, "trouble": lag.trouble}
-    return {**known, "partitions": lag.partitions}
 
 
 def _by_instance(members: list[GroupMember]) -> list[dict[str, Any]]:

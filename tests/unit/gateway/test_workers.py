@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from sfc.client import Client
-from sfc.errors import BadInput, NotPossible, UnknownName
+from sfc.errors import BadInput, LogError, NotPossible, UnknownName
 from sfc.ports import Partition, Position
 
 SCALE = {"Min": 1, "Max": 4, "LagPerReplica": 10, "Module": "shop.workers"}
@@ -18,7 +18,7 @@ SCALE = {"Min": 1, "Max": 4, "LagPerReplica": 10, "Module": "shop.workers"}
 @pytest.fixture
 def client(gateway: Any) -> Iterator[Client]:
     """As on Kafka: there workers are processes of their own."""
-    with TestClient(gateway.app(embedded=False)) as http, Client("http://testserver", transport=http._transport) as made:
+    with TestClient(gateway.app(embedded=False), base_url="http://127.0.0.1") as http, Client("http://127.0.0.1", transport=http._transport) as made:
         made.deploy([{"Name": "split", "Scale": SCALE}, {"Name": "pick"}])
         yield made
 
@@ -78,13 +78,13 @@ def test_what_can_not_be_is_refused(client: Client) -> None:
 
 @pytest.mark.parametrize("body", ["[]", '{"min": "2"}', '{"min": true}', '{"max": 1.5}', '{"replicas": 2}', "", "nope"])
 def test_a_body_that_is_no_scale_is_refused(gateway: Any, client: Client, body: str) -> None:
-    with TestClient(gateway.app(embedded=False)) as http:
+    with TestClient(gateway.app(embedded=False), base_url="http://127.0.0.1") as http:
         answer = http.put("/v1/workers/task:split", content=body)
     assert (answer.status_code, answer.json()["type"]) == (400, "urn:sfc:problem:bad-input")
 
 
 def test_on_the_embedded_log_workers_are_not_scaled(gateway: Any, client: Client) -> None:
-    with TestClient(gateway.app()) as http:
+    with TestClient(gateway.app(), base_url="http://127.0.0.1") as http:
         for answer in (http.put("/v1/workers/task:split", json={"min": 2}), http.post("/v1/workers/task:split/drain")):
             assert answer.status_code == 409
             assert "on Kafka only" in answer.json()["detail"]
@@ -96,3 +96,17 @@ def test_a_deploy_says_that_scale_has_no_effect_on_the_embedded_log(http: TestCl
     split, pick = http.post("/v1/deploy", json=[task, other]).json()["deployed"]
     assert ["Scale has no effect" in note for note in split["notes"]] == [True]
     assert pick["notes"] == []
+
+
+def test_a_pool_that_the_log_does_not_tell_of_is_shown_with_its_trouble(
+    gateway: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(group: str) -> Any:
+        if group == "t.task.split":
+            raise LogError("Group authorization failed")
+        return {}
+
+    monkeypatch.setattr(gateway.log, "group_positions", refused)
+    pick, split = client.workers()["pools"]
+    assert (split["lag"], split["trouble"], split["members"]) == (None, "Group authorization failed", [])
+    assert (pick["lag"], "trouble" in pick) == (0, False)

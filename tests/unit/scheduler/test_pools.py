@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from sfc.errors import LogError
+from sfc.ports import Partition, Position
 from sfc.runtime.pools import Lag, Pool, lags, pools_of
 from sfc.wire.definitions import BlueprintHead
 from sfc.wire.scale import Scale
@@ -59,3 +63,19 @@ def test_the_lag_is_what_no_member_has_committed(site: Site) -> None:
     site.done("t.task.a", "t.task.a", 3, 2)
     assert lags(site.log, pools(site).values()) == {"task:a": Lag(2, 2), "task:b": Lag(5, 3), "task:c": Lag(0, 0)}
     assert lags(site.log, []) == {}
+
+
+def test_a_group_that_the_log_does_not_tell_of_is_its_pools_trouble_alone(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.task("a")
+    site.task("b")
+    site.topic("t.task.a", 3)
+    site.topic("t.task.b")
+    site.jobs("t.task.b", 1)
+
+    def some(group: str) -> dict[Partition, Position]:
+        if group == "t.task.a":
+            raise LogError("Group authorization failed")
+        return {}
+
+    monkeypatch.setattr(site.log, "group_positions", some)
+    assert lags(site.log, pools(site).values()) == {"task:a": Lag(0, 3, "Group authorization failed"), "task:b": Lag(1, 2)}

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 from sfc_scheduler.scheduler import LOST_STOP_S
 
-from sfc.errors import LogUnavailable
+from sfc.errors import LogError, LogUnavailable
 from tests.unit.scheduler.conftest import NotedReplicas, Site
 
 TOPIC = "t.task.split"
@@ -89,6 +89,29 @@ def test_everything_stays_as_it_is_while_the_log_does_not_answer(
     monkeypatch.undo()
     shop.turn(scheduler)
     assert replicas.kept == []
+
+
+def test_a_pool_whose_lag_is_not_known_stays_and_the_others_go_on(
+    shop: Site, replicas: NotedReplicas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler = shop.scheduler(replicas)
+    shop.turn(scheduler)
+    positions = shop.log.group_positions
+
+    def refused(group: str) -> Any:
+        if group == TOPIC:
+            raise LogError("Group authorization failed")
+        return positions(group)
+
+    monkeypatch.setattr(shop.log, "group_positions", refused)
+    shop.jobs(TOPIC, 30)
+    shop.task("pick", Scale=SCALE)
+    shop.topic("t.task.pick")
+    shop.turn(scheduler)
+    assert [r.pool for r in replicas.kept] == ["task:split", "task:pick"]
+    monkeypatch.undo()
+    shop.turn(scheduler)
+    assert len(replicas.list("task:split")) == 3
 
 
 def test_of_two_schedulers_one_leads_and_the_other_takes_over_when_it_leaves(shop: Site, replicas: NotedReplicas) -> None:
