@@ -7,8 +7,22 @@ from typing import Annotated
 
 import typer
 
-from sfc.cli import blueprints, dead_letters, documents, drafts, flows, groups, monitor, overview, roles, schedules, starts, tasks, topics
-from sfc.cli import workers
+from sfc.cli import (
+    blueprints,
+    dead_letters,
+    documents,
+    drafts,
+    flows,
+    groups,
+    monitor,
+    overview,
+    roles,
+    schedules,
+    starts,
+    tasks,
+    topics,
+    workers,
+)
 from sfc.cli.context import Group
 from sfc.cli.exits import EPILOG
 

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from sfc.engine.events import ExecutionStarted
 from sfc.ports import Partition
-from sfc.wire.definitions import BlueprintHead, BlueprintVersion, SubjectHold, encode_definition, key_of
+from sfc.wire.definitions import BlueprintHead, BlueprintVersion, Definition, SubjectHold, encode_definition, key_of
 from sfc.wire.history import HistoryRecord, Summary
 
 ARN = "arn:aws:lambda:eu-west-1:1:function:pack"
@@ -28,7 +28,8 @@ DOCUMENT = {
 def shop(gateway: Any, *holds: SubjectHold, status: str = "enabled") -> None:
     """The blueprint as the registry would publish it; returns when it is known."""
     producer = gateway.log.producer()
-    for definition in (BlueprintVersion("shop", 1, "h", DOCUMENT), *holds, BlueprintHead("shop", 1, status, 9)):
+    definitions: list[Definition] = [BlueprintVersion("shop", 1, "h", DOCUMENT), *holds, BlueprintHead("shop", 1, status, 9)]
+    for definition in definitions:
         producer.send(gateway.names.definitions, encode_definition(definition), key_of(definition).encode(), None, 0)
     producer.flush()
     partition = Partition(gateway.names.definitions, 0)
