@@ -12,7 +12,17 @@ from pydantic import SecretStr
 
 from sfc.bootstrap.gateway import start_gateway
 from sfc.bootstrap.parent import end_with_parent
-from sfc.bootstrap.roles import Shared, add_workers, bridge_role, control_role, engine_role, monitor_role, open_index, trigger_role
+from sfc.bootstrap.roles import (
+    Shared,
+    add_workers,
+    bridge_role,
+    control_role,
+    engine_role,
+    monitor_role,
+    open_index,
+    trigger_role,
+    watch_role,
+)
 from sfc.bootstrap.scheduling import scheduler_role
 from sfc.bootstrap.site import Site, open_site, require_kafka
 from sfc.errors import LogUnavailable, RegistryUnavailable
@@ -71,6 +81,8 @@ def start_all(settings: Settings, *, memory: bool = False, modules: Sequence[str
         site.log.close()
         raise
     crew.add("engine", lambda: engine_role(site))
+    if settings.kafka:
+        crew.add("watch", lambda: watch_role(site))
     crew.add("monitor", lambda: monitor_role(site, index))
     tail = site.definitions()
     crew.add("tail", lambda: Shared(tail))
@@ -167,6 +179,7 @@ def run_engine(settings: Settings) -> None:
 
 def _add_engine(site: Site, crew: Crew) -> None:
     crew.add("engine", lambda: engine_role(site))
+    crew.add("watch", lambda: watch_role(site))
 
 
 def run_trigger(settings: Settings) -> None:

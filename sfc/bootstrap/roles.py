@@ -81,6 +81,12 @@ class _WithStore:
                 shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def watch_role(site: Site) -> Role:
+    from sfc.runtime.watch import Watch
+
+    return Watch(site.log, site.names, site.shards, site.topic_specs(), site.settings.kafka)
+
+
 def trigger_role(site: Site, definitions: Definitions) -> Role:
     from sfc.runtime.triggers import TriggerRole
 

@@ -39,6 +39,10 @@ class Site:
     def definitions(self) -> Definitions:
         return Definitions(self.log, self.names)
 
+    def topic_specs(self) -> list[TopicSpec]:
+        """SFC's own topics, as they must be."""
+        return [TopicSpec(name, partitions, config) for name, (partitions, config) in core_topics(self.names, self.shards).items()]
+
 
 def open_site(settings: Settings, *, memory: bool = False) -> Site:
     """The log with SFC's topics made and checked. Raises LogUnavailable, TopicMissing, TopicMismatch."""
@@ -48,9 +52,9 @@ def open_site(settings: Settings, *, memory: bool = False) -> Site:
     log = open_log(settings, memory=memory, client_id=instance)
     names = Names(settings.namespace)
     shards = _shards(log, names, settings)
-    specs = [TopicSpec(name, partitions, config) for name, (partitions, config) in core_topics(names, shards).items()]
-    ensure_topics(log, specs, create=settings.create_topics, bootstrap=settings.kafka)
-    return Site(settings, log, names, shards, instance)
+    site = Site(settings, log, names, shards, instance)
+    ensure_topics(log, site.topic_specs(), create=settings.create_topics, bootstrap=settings.kafka)
+    return site
 
 
 def _shards(log: Log, names: Names, settings: Settings) -> int:

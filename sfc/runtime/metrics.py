@@ -29,5 +29,11 @@ RESTORE_SECONDS = Histogram(
 CLOCK_SKEW = Gauge("sfc_clock_skew_seconds", "How far this engine's clock was ahead of the log's at its last tick.")
 FENCED = Counter("sfc_shards_fenced", "Times that another owner took a shard of this process.")
 LANE_RESTARTS = Counter("sfc_lane_restarts", "Times that a lane began again from the log because a producer was spent.")
+SHARD_HELD = Gauge(
+    "sfc_shard_held_seconds",
+    "How long an open transaction of others has kept the shard's commands from being read.",
+    ["shard"],
+)
+TOPICS_WRONG = Gauge("sfc_topics_wrong", "1 while SFC's topics are not as they must be; the log says how.")
 TRIGGER_RECORDS = Counter("sfc_trigger_records", "Records that topic triggers took, by what became of them.", ["blueprint", "outcome"])
 BRIDGE_RECORDS = Counter("sfc_bridge_records", "Records of reply topics, by what became of them.", ["task", "outcome"])
