@@ -17,6 +17,11 @@ def new_namespace(url: str) -> Iterator[str]:
     """A namespace that nobody has; afterwards what is left of it is deleted, data streams where the server can."""
     namespace = f"test-{uuid.uuid4().hex[:12]}"
     yield namespace
+    delete_namespace(url, namespace)
+
+
+def delete_namespace(url: str, namespace: str) -> None:
+    """All indices and templates of a namespace, and data streams where the server can."""
     with Elasticsearch(url) as es:
         found = es.indices.resolve_index(name=f"{namespace}-*")
         if names := [one["name"] for one in found["indices"] if not one["name"].startswith(".")]:

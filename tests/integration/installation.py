@@ -71,9 +71,11 @@ class Installation:
 
 
 @contextmanager
-def installation(kafka: str, folder: Path, database: str = "", registry_clock: Clock | None = None) -> Iterator[Installation]:
+def installation(
+    kafka: str, folder: Path, database: str = "", registry_clock: Clock | None = None, **settings: Any
+) -> Iterator[Installation]:
     """Engine, monitor and bridge as threads; all have ended when this ends. ``database``: default an SQLite file."""
-    site = open_site(Settings(kafka=kafka, namespace=f"it-{uuid.uuid4().hex[:8]}", shards=2, data=folder))
+    site = open_site(Settings(kafka=kafka, namespace=f"it-{uuid.uuid4().hex[:8]}", shards=2, data=folder, **settings))
     with ExitStack() as stack:
         stack.callback(site.log.close)
         registry = Registry(database or site.settings.database_url(), registry_clock or site.clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from sfc.errors import BadInput, IndexFailed, IndexUnavailable
 from sfc.masking import mask_url
 
 OVERLOADED = (429, 502, 503, 504)
+logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # else it tells of every request, and of every attempt that failed
+
 TIMEOUT_S = 30.0
 STARTING_S = (0.05, 0.1, 0.2, 0.5, 1.0)  # pauses while a shard comes up
 
