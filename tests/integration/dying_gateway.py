@@ -1,10 +1,12 @@
-"""The edit of a gateway that is killed: ``python dying_gateway.py WHERE TASK``, with the settings of a gateway in its environment."""
+"""The edit of a gateway that is killed, or stopped: ``python dying_gateway.py WHERE TASK``, with the settings of a gateway in its
+environment."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 from sfc.bootstrap import open_site
@@ -30,14 +32,32 @@ def main(where: str, task: str) -> None:
             return made
 
         site.log.transaction = transaction  # type: ignore[method-assign]
+    elif where == "stopped-before-the-commit":
+        take = site.log.transaction
+
+        def stopping(transactional_id: str) -> Transaction:
+            made, site.log.transaction = take(transactional_id), take  # type: ignore[method-assign]
+            commit = made.commit
+
+            def late() -> None:
+                os.kill(os.getpid(), signal.SIGSTOP)
+                commit()
+
+            made.commit = late  # type: ignore[method-assign]
+            return made
+
+        site.log.transaction = stopping  # type: ignore[method-assign]
     elif where == "before-marking":
         registry.mark_published = die  # type: ignore[method-assign, assignment]
     # Nobody else publishes between the edit and the death: this gateway has the turn.
     with registry.alone("outbox", 10.0):
         registry.deploy([(f"{task}.yaml", {"Name": task})])
+        registry.alone = lambda *_args: nullcontext(True)  # type: ignore[method-assign, assignment]
         if where != "before-publishing":
-            outbox._publish()
-        die()
+            outbox.step()
+        if where != "stopped-before-the-commit":
+            die()
+    print("rows that still wait:", len(registry.unpublished()))
 
 
 main(*sys.argv[1:])

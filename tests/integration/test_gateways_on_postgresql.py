@@ -140,6 +140,28 @@ def test_a_gateway_that_was_stopped_and_goes_on_does_no_harm(gateways: Gateways)
     assert second.ready
 
 
+@pytest.mark.timeout(120)
+def test_a_gateway_that_is_stopped_within_its_transaction_is_fenced(gateways: Gateways) -> None:
+    """It has the turn, and its records are in its producer; it wakes when another gateway has published a newer version."""
+    process = gateways.processes.start_python("stopped", str(DYING), "stopped-before-the-commit", "sleeper")
+
+    def stopped() -> bool:
+        assert process.alive, process.log
+        return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+    wait_for("the process's having stopped", stopped, 60)
+    try:
+        assert gateways.heads("sleeper") == []
+        with gateways.client(0) as client:
+            assert client.deploy([{"Name": "sleeper", "Comment": "newer"}])[0]["version"] == 2
+        assert [head.current for head in gateways.heads("sleeper")] == [1, 2]
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+    assert process.exit_code(60) == 0, process.log
+    assert "rows that still wait: 0" in process.log
+    assert [head.current for head in gateways.heads("sleeper")] == [1, 2], "what it had sent never became visible"
+
+
 @contextmanager
 def out_of_order(url: str) -> Iterator[None]:
     """The database lets nobody in, and has thrown out who was there."""
