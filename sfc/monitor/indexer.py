@@ -32,7 +32,7 @@ class Indexer:
         self._batch = batch
         self._arrived: list[Partition] = []  # wait for their position
         self._monotonic_s = monotonic_s
-        self._failures = 0  # attempts since the index was last there
+        self.attempts = 0  # that have failed since the index was last there
         self._wait_until_s = 0.0
         self._logger = get_logger()
         self._consumer: Consumer = log.consumer(
@@ -45,7 +45,7 @@ class Indexer:
 
     @property
     def ready(self) -> bool:
-        return not self._arrived and not self._failures
+        return not self._arrived and not self.attempts
 
     def step(self, timeout_s: float = 0.1) -> int:
         """Indexes what is there. Returns how many records. When the index is away, it is asked again after pauses that grow, and the
@@ -62,9 +62,9 @@ class Indexer:
             self._arrived = list(self._consumer.assignment())
             self._logger.info(e.message, action="monitor.index-replaced", hint=e.hint)
             return 0
-        if self._failures and (done or not self._arrived):
-            self._logger.info("the flow index answers again", action="monitor.index-back", attempts=self._failures)
-            self._failures = 0
+        if self.attempts and (done or not self._arrived):
+            self._logger.info("the flow index answers again", action="monitor.index-back", attempts=self.attempts)
+            self.attempts = 0
         return done
 
     def _read(self, timeout_s: float) -> int:
@@ -89,13 +89,13 @@ class Indexer:
 
     def _outlive(self, error: IndexUnavailable) -> None:
         """Everything stands still until the next attempt, and then begins at the index's positions."""
-        if not self._failures:
+        if not self.attempts:
             self._logger.warning(error.message, action="monitor.index-away", hint=error.hint)
         assigned = self._consumer.assignment()
         self._consumer.pause(list(assigned))
         self._arrived = list(assigned)
-        self._wait_until_s = self._monotonic_s() + PAUSES_S[min(self._failures, len(PAUSES_S) - 1)]
-        self._failures += 1
+        self._wait_until_s = self._monotonic_s() + PAUSES_S[min(self.attempts, len(PAUSES_S) - 1)]
+        self.attempts += 1
 
     def close(self) -> None:
         self._consumer.close()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from sfc.adapters.embedded import EmbeddedLog
 from sfc.adapters.sql import SqliteFlowIndex
 from sfc.engine import events as e
+from sfc.errors import IndexUnavailable
 from sfc.monitor import Indexer
+from sfc.monitor.rebuild import rebuild
 from sfc.ports import DeadLetterDocument, DeadLetterMark, Partition, Position, TopicSpec
-from sfc.wire.dead_letters import DeadLetter, dead_letter_headers
+from sfc.wire.dead_letters import DeadLetter, Resolved, dead_letter_headers, resolved_headers
 from sfc.wire.history import HistoryRecord, Summary, encode_history
 from sfc.wire.topics import Names, core_topics
 
@@ -25,6 +29,7 @@ class Index(SqliteFlowIndex):
     def __init__(self) -> None:
         super().__init__()
         self.fail = False
+        self.away = False
         self.taken: list[str] = []
 
     def index(
@@ -37,6 +42,8 @@ class Index(SqliteFlowIndex):
         if self.fail:
             self.fail = False
             raise OSError("disk full")
+        if self.away:
+            raise IndexUnavailable("nobody answers", hint="flows go on")
         self.taken += [f"{r.flow}/{r.first}" for r in records]
         super().index(records, dead_letters, positions, marks)
 
@@ -133,6 +140,67 @@ def test_when_the_index_fails_the_same_records_are_read_again_in_order(log: Embe
     assert drain(indexer) == 5
     assert index.taken == [f"order:1/{n}" for n in range(1, 6)]
     assert index.counters().events == 5
+    indexer.close()
+
+
+def test_an_index_that_is_away_is_told_once_asked_after_growing_pauses_and_caught_up_with(log: EmbeddedLog, index: Index) -> None:
+    now_s = [0.0]
+    indexer = Indexer(log, NAMES, index, monotonic_s=lambda: now_s[0])
+    put(log, "order:1")
+    drain(indexer)
+    index.away = True
+    with capture_logs() as told:
+        put(log, "order:2")
+        put(log, "order:3", shard=1)
+        pauses: list[float] = []
+        for _ in range(8):
+            before_s = now_s[0]
+            while indexer.attempts == len(pauses) and now_s[0] < before_s + 60:
+                indexer.step(0.001)
+                now_s[0] += 0.5
+            pauses.append(now_s[0] - before_s)
+        assert not indexer.ready
+        index.away = False
+        now_s[0] += 60
+        assert drain(indexer) == 2
+    assert indexer.ready
+    assert sorted(index.taken) == ["order:1/1", "order:2/1", "order:3/1"]
+    assert [line["action"] for line in told] == ["monitor.index-away", "monitor.index-back"]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 30.0
+    indexer.close()
+
+
+def test_after_a_rebuild_the_log_is_read_from_the_new_positions_on(log: EmbeddedLog, tmp_path: Path) -> None:
+    index, other = SqliteFlowIndex(tmp_path / "flows.db"), SqliteFlowIndex(tmp_path / "flows.db")
+    for n in range(4):
+        put(log, f"order:{n}", shard=n % 2)
+    indexer = Indexer(log, NAMES, index)
+    assert drain(indexer) == 4
+    asked: list[tuple[int, int]] = []
+    assert rebuild(log, NAMES, other, lambda done, total: asked.append((done, total)), batch=1) == 4
+    assert asked[0] == (0, 4)
+    assert asked[-1] == (4, 4)
+    put(log, "order:4")
+    assert drain(indexer) == 1
+    assert index.counters().flows == {"RUNNING": 5}
+    indexer.close()
+    index.close()
+    other.close()
+
+
+def test_marks_on_dead_letters_are_indexed(log: EmbeddedLog, index: Index) -> None:
+    letter = DeadLetter("not-json", "why", "orders", "", 0, 1, None, b"{")
+    producer = log.producer()
+    producer.send(NAMES.dead_letters, None, None, resolved_headers(Resolved(letter.id, "replayed", "ann")))
+    producer.send(NAMES.dead_letters, letter.value, None, dead_letter_headers(letter))
+    producer.flush()
+    indexer = Indexer(log, NAMES, index)
+    drain(indexer)
+    shown = index.dead_letter(letter.id)
+    assert shown is not None
+    assert (shown.state, shown.resolved_by) == ("replayed", "ann")
+    assert shown.resolved_ms > 0
     indexer.close()
 
 
