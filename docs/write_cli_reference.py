@@ -20,7 +20,9 @@ def commands() -> Iterator[tuple[str, Any]]:
     """Path and command, in the order of the help."""
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
         verbs = getattr(command, "commands", {})
-        yield from ((f"{name} {verb}", found) for verb, found in verbs.items()) if verbs else ((name, command),)
+        if not verbs or command.invoke_without_command:
+            yield name, command
+        yield from ((f"{name} {verb}", found) for verb, found in verbs.items())
 
 
 def section(path: str, command: Any) -> str:

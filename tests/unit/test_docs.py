@@ -18,7 +18,10 @@ REFERENCE = ROOT / "docs" / "reference"
 def commands() -> set[str]:
     found = set()
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
-        found |= {f"{name} {verb}" for verb in getattr(command, "commands", ())} or {name}
+        verbs = getattr(command, "commands", ())
+        found |= {f"{name} {verb}" for verb in verbs}
+        if not verbs or command.invoke_without_command:
+            found.add(name)
     return found
 
 
