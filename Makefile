@@ -50,6 +50,10 @@ lint: $(VENV)/.installed-dev ## ruff, mypy --strict and the import rule
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports
 
+.PHONY: conformance
+conformance: $(VENV)/.installed-dev ## judge recorded executions and definitions: CASES=folder, or SFC_ASL_CASES
+	@$(BIN)/python -m tests.conformance $(if $(CASES),--cases $(CASES)) $(if $(FAILURES),--failures $(FAILURES))
+
 .PHONY: bench
 bench: $(VENV)/.installed-dev ## measure SFC against the floor on a broker of its own
 	$(BIN)/python benchmarks/bench.py $(if $(KAFKA),--kafka $(KAFKA))
