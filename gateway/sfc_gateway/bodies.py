@@ -9,15 +9,15 @@ import msgspec
 from fastapi import Request, Response
 
 from sfc.asl.timestamps import parse_timestamp
-from sfc.errors import BadInput, RecordTooLarge
+from sfc.errors import BadInput, MalformedRecord, RecordTooLarge
 from sfc.registry.documents import parse_document
+from sfc.wire.payload import decode_any
 
 PAYLOAD_BYTES_MAX = 262_144  # AWS's limit of one payload
 DOCUMENT_BYTES_MAX = 1024 * 1024  # AWS's limit of a definition
 DEPLOY_BYTES_MAX = 16 * 1024 * 1024
 WAIT_S_MAX = 60.0
 
-_decode = msgspec.json.Decoder().decode
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)").fullmatch
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0}
 _STEP = re.compile(r"(\d{1,12})(ms|s|m|h|d)").fullmatch
@@ -46,10 +46,10 @@ async def read_body(request: Request, bytes_max: int, what: str) -> bytes:
 def decode_json(body: bytes, what: str) -> Any:
     """Raises BadInput when it is no JSON."""
     try:
-        return _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
+        return decode_any(body)
+    except MalformedRecord as e:
         came = f"it begins with {body[:40].decode('utf-8', 'replace')!r}" if body else "it is empty"
-        raise BadInput(f"{what} must be JSON: {e}; {came}") from e
+        raise BadInput(f"{what} must be JSON: {e.message}; {came}") from e
 
 
 async def read_json(request: Request, bytes_max: int, what: str, *, empty: Any = ...) -> Any:

@@ -9,6 +9,7 @@ HISTORY_BYTES_MAX = 16 * 1024 * 1024  # of the payloads that one decision tells 
 ERROR_CHARACTERS_MAX = 256
 CAUSE_CHARACTERS_MAX = 32_768
 REASON_CHARACTERS_MAX = 4_096
+TRACEPARENT_CHARACTERS_MAX = 256  # W3C's have 55; a longer one is nobody's
 
 _strings = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _BRACKETS = bytes.maketrans(b"{}", b"[]")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sfc.engine import events as e
 from sfc.engine.commands import Start
 from sfc.engine.effects import RefuseStart, Reply
+from sfc.engine.limits import TRACEPARENT_CHARACTERS_MAX
 from sfc.engine.loop import enter_pending
 from sfc.engine.moves import DATA_LIMIT, fail_flow, too_large
 from sfc.engine.program import Program
@@ -37,7 +38,7 @@ def start(turn: Turn, command: Start) -> None:
         command.origin,
         command.keep_id,
         command.wait,
-        command.traceparent,
+        command.traceparent if len(command.traceparent) <= TRACEPARENT_CHARACTERS_MAX else "",
     )
     if command.accepted is not None:
         turn.effects.append(Reply(command.accepted, turn.flow_id, "started"))

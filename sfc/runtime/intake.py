@@ -14,7 +14,7 @@ from sfc.wire.commands import Received, decode_command
 from sfc.wire.ids import ID_CHARACTERS_MAX
 
 TEXT_CHARACTERS_MAX = 1_000  # ids, names and addresses: many stand in the flow's state
-_OTHERWISE = ("input", "output", "error", "cause", "reason")
+_OTHERWISE = ("input", "output", "error", "cause", "reason", "traceparent")
 _is_id = re.compile(rb"[A-Za-z0-9._:-]{1,%d}" % ID_CHARACTERS_MAX).fullmatch
 
 
@@ -62,7 +62,7 @@ def read_command(record: Record) -> Received:
 
 def _long_text(command: Struct) -> str:
     """The field whose text is too long, of the command or of what stands in it; "" where there is none. Payloads have a limit of their
-    own; errors, causes and reasons are the engine's to cut."""
+    own; errors, causes, reasons and traces are the engine's to cut."""
     for name in command.__struct_fields__:
         value = getattr(command, name)
         if isinstance(value, Struct):

@@ -23,6 +23,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from sfc.engine.commands import ReplyTo
+from sfc.engine.limits import DEPTH_MAX, is_too_deep
 from sfc.errors import MalformedRecord
 
 _SUBJECTS = ("flow", "blueprint", "task", "group")
@@ -88,6 +89,8 @@ _decode: Callable[[bytes], Control] = msgspec.json.Decoder(Control).decode
 
 def decode_control(value: bytes | None) -> Control:
     """Raises MalformedRecord that says what was expected and where."""
+    if value is not None and is_too_deep(value, DEPTH_MAX + 1):  # an input stands one level down
+        raise MalformedRecord(f"lists and objects nested in at most {DEPTH_MAX} levels were expected, these are deeper")
     try:
         asked = _decode(value or b"")
     except (msgspec.DecodeError, RecursionError) as e:

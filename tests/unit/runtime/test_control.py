@@ -141,6 +141,7 @@ def test_commands_of_one_flow_stay_in_their_order_and_on_its_shard(world: World)
     [
         (b"{nothing", "bad-control", "JSON"),
         (b"", "bad-control", "JSON"),
+        (b'{"command":"start","blueprint":"orders","input":' + b"[" * 201 + b"]" * 201 + b"}", "bad-control", "200 levels"),
         ({"command": "explode", "flow": "orders:1"}, "bad-control", "explode"),
         ({"command": "stop"}, "bad-control", "flow"),
         ({"command": "stop", "flow": "orders:1", "reason": "x"}, "bad-control", "reason"),

@@ -158,7 +158,6 @@ def test_a_command_that_is_nested_too_deeply_is_a_dead_letter(bench: Bench, leve
     [
         Pause(by="x" * 5_000),
         Redrive(request="x" * 5_000),
-        Start("twice", 1, "h-twice", traceparent="x" * 5_000),
         Start("twice", 1, "h-twice", wait=ReplyTo("sfc.replies", "x" * 5_000, "1")),
     ],
 )
@@ -168,6 +167,14 @@ def test_a_command_with_an_endless_name_is_a_dead_letter(bench: Bench, command: 
     bench.start("twice:a", "x" * 5_000)
     bench.run([lane], lambda: bool(bench.answers))
     assert reasons(bench) == ["too-large"]
+    lane.close()
+
+
+def test_a_trace_header_of_any_length_starts_its_flow(bench: Bench) -> None:
+    """A trigger carries the header of somebody else's record."""
+    lane = bench.lane()
+    bench.command("twice:a", Start("twice", 1, "h-twice", 1, traceparent="x" * 5_000))
+    assert [headers.text(j.headers, headers.TRACEPARENT) for j in bench.await_jobs(lane)] == [None]
     lane.close()
 
 
