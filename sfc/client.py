@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from sfc.errors import LogUnavailable, SfcError
+from sfc.errors import BadInput, LogUnavailable, SfcError
 from sfc.wire.problems import error_of
 
 Json = dict[str, Any]
@@ -24,13 +24,15 @@ _WAIT_S_MAX = 60.0  # the longest ``wait`` that the gateway takes
 
 
 class Client:
-    """``timeout``: seconds for one answer (a start that waits has as long as it waits on top). A context manager."""
+    """``timeout``: seconds for one answer (a start that waits has as long as it waits on top). ``api_key``: shown with each request; '':
+    none. A context manager. Raises BadInput for a key that is none."""
 
-    def __init__(self, url: str, timeout: float = 30.0, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, url: str, timeout: float = 30.0, *, api_key: str = "", transport: httpx.BaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
         self._timeout_s = timeout
         tls = self.url.startswith("https:")  # without it there is nothing to verify, and reading the certificates takes 0.2 s
-        self._http = httpx.Client(base_url=self.url, timeout=timeout, transport=transport, trust_env=False, verify=tls)
+        headers = {"Authorization": f"Bearer {_checked(api_key)}"} if api_key else None
+        self._http = httpx.Client(base_url=self.url, timeout=timeout, transport=transport, headers=headers, trust_env=False, verify=tls)
 
     def __enter__(self) -> Client:
         return self
@@ -235,6 +237,20 @@ class Client:
     def schedule(self, blueprint: str, id: str) -> Json:
         return self._object("GET", f"/schedules/{_part(blueprint)}/{_part(id)}")
 
+    # Keys
+
+    def keys(self) -> list[Json]:
+        """{id, name, role, created_ms, revoked_ms}, by name."""
+        return self._list("keys", "/keys")
+
+    def create_key(self, name: str, role: str) -> Json:
+        """The same with ``key``, which is shown this once."""
+        return self._object("POST", "/keys", content={"name": name, "role": role}, body=True)
+
+    def revoke_key(self, name: str) -> Json:
+        """By its name or id."""
+        return self._object("POST", f"/keys/{_part(name)}/revoke")
+
     # Overview
 
     def stats(self, blueprint: str = "") -> Json:
@@ -345,6 +361,14 @@ class Client:
         if isinstance(error, httpx.TimeoutException):
             return LogUnavailable(f"the gateway at {self.url} did not answer within {self._timeout_s:g} s", hint="is it overloaded?")
         return LogUnavailable(f"no gateway answers at {self.url} ({error})", hint="start one with `sfc dev`, or name another with SFC_URL")
+
+
+def _checked(api_key: str) -> str:
+    if not (api_key.isascii() and api_key.isprintable()) or " " in api_key:
+        raise BadInput(
+            "the API key has characters that no key has: is it cut, quoted, or copied with a line's end?", hint="see SFC_API_KEY"
+        )
+    return api_key
 
 
 def _object(answer: httpx.Response) -> Json:

@@ -15,6 +15,9 @@
     │   ├── ProducerFenced         another owner took the transactional id
     │   └── ProducerFailed         records were lost or the outcome is unclear: start again from the log
     │       └── TransactionAborted a record was refused and nothing of the transaction became visible: it may be written again
+    ├── AccessRefused              who asks may not
+    │   ├── NotAuthenticated       no key, or one that does not hold good
+    │   └── NotAllowed             known, and not allowed to do this
     ├── MalformedRecord            a record that can't be understood: becomes a dead letter
     ├── NoAnswer                   a command is on the log, and nobody answered in time
     ├── ShardStopped               a shard that must not go on: a torn or foreign log
@@ -78,6 +81,18 @@ class UnknownName(BadInput):
 
 class NotPossible(BadInput):
     """Understood, but not possible in the present state."""
+
+
+class AccessRefused(SfcError):
+    """Who asks may not."""
+
+
+class NotAuthenticated(AccessRefused):
+    """A request without a key, or with one that does not hold good."""
+
+
+class NotAllowed(AccessRefused):
+    """A request that its key's role does not include, or that comes from where none may come."""
 
 
 class LogError(SfcError):

@@ -12,7 +12,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from sfc.masking import HIDDEN
+from sfc.masking import HIDDEN, mask_keys
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
@@ -42,9 +42,11 @@ def _without_empty_hints(_logger: Any, _method: str, line: MutableMapping[str, A
 
 
 def _without_secrets(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for key in line:
+    for key, value in line.items():
         if _SECRET(key):
             line[key] = HIDDEN
+        elif isinstance(value, str) and "sfc_" in value:
+            line[key] = mask_keys(value)
     return line
 
 

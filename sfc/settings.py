@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import fcntl
+import ipaddress
 import os
 import socket
 import tempfile
@@ -137,6 +138,14 @@ def load_settings(**overrides: Any) -> Settings:
             expected = _EXPECTED.get(name, "") if error["type"] == "string_pattern_mismatch" else ""
             lines.append(f"{env_name(name)}: {expected or error['msg']}; it is {came}")
         raise BadInput("a setting is wrong: " + "; ".join(lines), hint="`sfc settings` shows all of them") from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own: 127.0.0.0/8, ::1 or localhost."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def env_name(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from sfc_gateway import (
@@ -15,6 +15,7 @@ from sfc_gateway import (
     flows,
     groups,
     holds,
+    keys,
     overview,
     problems,
     schedules,
@@ -22,6 +23,7 @@ from sfc_gateway import (
     versions,
     workers,
 )
+from sfc_gateway.access import Door
 from sfc_gateway.services import Services
 
 _ABOUT = (
@@ -31,7 +33,15 @@ _ABOUT = (
 
 def create_app(services: Services) -> FastAPI:
     """One application over the services. Everything is under /v1, but for /livez, /readyz, /metrics, /openapi.json and /docs."""
-    app = FastAPI(title="SFC", version=overview.release(), description=_ABOUT, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="SFC",
+        version=overview.release(),
+        description=_ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(Door(services))],
+        generate_unique_id_function=lambda route: route.name,
+    )
     problems.install(app)
     v1 = APIRouter(prefix="/v1")
     v1.include_router(starts.router(services))
@@ -45,6 +55,7 @@ def create_app(services: Services) -> FastAPI:
     v1.include_router(schedules.router(services))
     v1.include_router(dead_letters.router(services))
     v1.include_router(overview.router(services))
+    v1.include_router(keys.router(services))
     v1.include_router(dev.router(services) if services.dev else dev.absent())
     app.include_router(v1)
     app.include_router(overview.probes(services))

@@ -7,22 +7,21 @@ from binascii import Error as NoBase64
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from sfc.errors import BadInput, UnknownName
 from sfc.ports import DeadLetterDocument
+from sfc_gateway.access import By
 from sfc_gateway.bodies import PAYLOAD_BYTES_MAX, json_response, read_json
 from sfc_gateway.services import Services
-
-By = Annotated[str, Header(alias="Sfc-By", description="Who asks.")]
 
 
 def router(services: Services) -> APIRouter:
     routes = APIRouter(tags=["dead letters"])
 
     @routes.get("/dead-letters", summary="What could not be understood, newest first")
-    def dead_letters(
+    def list_dead_letters(
         limit: Annotated[int, Query(ge=1, le=1000)] = 50,
         cursor: str = "",
         state: Annotated[Literal["open", "replayed", "discarded", "all"], Query(description="What became of them.")] = "open",
@@ -30,12 +29,12 @@ def router(services: Services) -> APIRouter:
         return json_response(services.index.dead_letters(limit, cursor, "" if state == "all" else state))
 
     @routes.get("/dead-letters/{letter}", summary="One dead letter with its record")
-    def dead_letter(letter: str) -> Response:
+    def get_dead_letter(letter: str) -> Response:
         """Key, value and headers are base64: they may be anything."""
         return json_response(_found(services, letter))
 
     @routes.post("/dead-letters/{letter}/replay", summary="Append the record again to the topic that it came from")
-    async def replay(letter: str, request: Request, by: By = "") -> Response:
+    async def replay_dead_letter(letter: str, request: Request, by: By = "") -> Response:
         """Body: none, or {"value": any JSON} or {"value_base64": …} to mend the record. Everybody who reads that topic sees a new record.
         409 when it is not open any more."""
         value = _value(await read_json(request, 2 * PAYLOAD_BYTES_MAX, "the body of a replay", empty={}))
@@ -44,7 +43,7 @@ def router(services: Services) -> APIRouter:
         return json_response({"id": letter, "state": "replayed", "topic": topic})
 
     @routes.post("/dead-letters/{letter}/discard", summary="Take it off the list of what is open")
-    async def discard(letter: str, by: By = "") -> Response:
+    async def discard_dead_letter(letter: str, by: By = "") -> Response:
         """The record stays in its topic and in sfc.dead-letters until their retention ends. 409 when it is not open any more."""
         found = await run_in_threadpool(_found, services, letter)
         await run_in_threadpool(services.office.discard, found, by)

@@ -35,11 +35,11 @@ def router(services: Services) -> APIRouter:
     routes = APIRouter(prefix="/dev/topics", tags=["development only"])
 
     @routes.get("", summary="All topics with their partition counts")
-    def topics() -> Response:
+    def list_topics() -> Response:
         return json_response({"topics": [{"name": name, "partitions": n} for name, n in sorted(services.log.topics().items())]})
 
     @routes.post("/{topic}", summary="Publish a batch of records")
-    async def publish(topic: str, request: Request) -> Response:
+    async def publish_records(topic: str, request: Request) -> Response:
         """Body: JSON lines {"key", "value"} with text, or {"key_base64", "value_base64"}; optionally "headers", an object of texts.
         The embedded log makes a topic that is missing (``made``). ``triggers``: the blueprints that it starts; where it starts none,
         ``near`` is the topic of a trigger with a similar name."""
@@ -49,7 +49,7 @@ def router(services: Services) -> APIRouter:
         return json_response({"topic": topic, "published": len(lines), "made": made, **_readers_of(services, topic)})
 
     @routes.get("/{topic}/records", summary="Follow a topic, as JSON lines")
-    async def records(
+    async def tail_topic(
         topic: str,
         start: Annotated[Literal["end", "earliest"], Query(alias="from")] = "end",
         limit: Annotated[int, Query(ge=0, description="0: no limit.")] = 0,

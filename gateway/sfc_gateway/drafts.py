@@ -9,9 +9,9 @@ from sfc.errors import InvalidDocument
 from sfc.registry import Drafts
 from sfc.registry.drafts import ready
 from sfc_gateway import deploys
+from sfc_gateway.access import By
 from sfc_gateway.bodies import json_response, read_document
 from sfc_gateway.definitions import deployed
-from sfc_gateway.holds import By
 from sfc_gateway.services import Services
 
 

@@ -12,6 +12,7 @@ from sfc.errors import BadInput, UnknownName
 from sfc.ports import FlowQuery
 from sfc.runtime.starts import did_you_mean, new_uuid7
 from sfc.wire.ids import ID_CHARACTERS_MAX
+from sfc_gateway.access import By
 from sfc_gateway.bodies import json_response, read_options, time_ms
 from sfc_gateway.paused_by import page_with_holds, query_of_paused, with_holds
 from sfc_gateway.services import Services
@@ -19,7 +20,6 @@ from sfc_gateway.verdicts import ask
 
 _FLOW_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}:[A-Za-z0-9._:-]+").fullmatch
 _STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PAUSED")
-By = Annotated[str, Header(alias="Sfc-By", description="Who asks, for the history.")]
 
 
 def router(services: Services) -> APIRouter:

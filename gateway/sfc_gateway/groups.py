@@ -12,8 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from sfc.engine.commands import Stop
 from sfc.ports import BlueprintStatistics, FlowQuery
 from sfc.registry import GroupInfo, Groups
+from sfc_gateway.access import By
 from sfc_gateway.bodies import json_response, read_options
-from sfc_gateway.holds import By
 from sfc_gateway.services import Services
 
 _PAGE = 1_000

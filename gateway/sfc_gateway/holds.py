@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from msgspec.structs import asdict
 from starlette.concurrency import run_in_threadpool
 
 from sfc.errors import BadInput
 from sfc.registry import Edited, HoldEdited, Holds
 from sfc_gateway import deploys
+from sfc_gateway.access import By
 from sfc_gateway.bodies import json_response, read_options
 from sfc_gateway.services import Services
 
-By = Annotated[str, Header(alias="Sfc-By", description="Who asks.")]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _TIMERS = {"freeze": True, "run": False}
 

@@ -30,7 +30,7 @@ def router(services: Services) -> APIRouter:
     routes = APIRouter(tags=["overview"])
 
     @routes.get("/statistics", summary="Flows by status and version, times per state, dead letters, dropped replies")
-    def statistics(blueprint: str = "") -> Response:
+    def get_statistics(blueprint: str = "") -> Response:
         if blueprint:
             services.registry.blueprint(blueprint)  # one that is unknown is an error, one without flows is not
         found: dict[str, Any] = msgspec.to_builtins(services.index.statistics(blueprint or None))
@@ -39,7 +39,7 @@ def router(services: Services) -> APIRouter:
         )
 
     @routes.get("/statistics/throughput", summary="Flows started and ended over time")
-    def throughput(
+    def get_throughput(
         blueprint: Annotated[str, Query(description="Default: all.")] = "",
         begin: Annotated[str, Query(alias="from", description="RFC 3339 or milliseconds since 1970. Default: an hour before `to`.")] = "",
         end: Annotated[str, Query(alias="to", description="The same; exclusive. Default: now.")] = "",
@@ -55,7 +55,7 @@ def router(services: Services) -> APIRouter:
         return json_response({"from_ms": from_ms, "to_ms": to_ms, "step_ms": length_ms, "slices": slices})
 
     @routes.get("/cluster", summary="Where this gateway stands")
-    def cluster() -> Response:
+    def get_cluster() -> Response:
         return json_response(
             {
                 "cluster": services.log.cluster_id(),

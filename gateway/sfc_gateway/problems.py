@@ -29,7 +29,19 @@ async def _sfc_error(request: Request, error: Exception) -> Response:
     kind = kind_of(error)
     if kind.status >= 500:
         _log.error(error.message, action="request-failed", path=request.url.path, kind=kind.code)
-    return _response(problem_of(error, request.url.path), {"Retry-After": "1"} if kind.status == 503 else None)
+    return _response(problem_of(error, request.url.path), _headers(request, kind.status))
+
+
+def _headers(request: Request, status: int) -> dict[str, str]:
+    match status:
+        case 401:
+            shown = ', error="invalid_token"' if "authorization" in request.headers else ""
+            return {"WWW-Authenticate": f'Bearer realm="sfc"{shown}'}
+        case 403:
+            return {"WWW-Authenticate": 'Bearer realm="sfc", error="insufficient_scope"'}
+        case 503:
+            return {"Retry-After": "1"}
+    return {}
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

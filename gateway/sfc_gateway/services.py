@@ -22,6 +22,7 @@ class Services:
     and topics are made as they are named.
     ``bootstrap``: Kafka's address, for the commands that messages show; '' beside the embedded log.
     ``create_topics``: whether SFC may make its own topics that are missing.
+    ``local``: it listens on loopback alone, so that requests without a key may be answered while there are no keys.
     ``verdict_s``: how long the engine's verdict is awaited; ``publish_s``: a publication.
     """
 
@@ -41,6 +42,7 @@ class Services:
     embedded: bool = False
     create_topics: bool = True
     bootstrap: str = ""
+    local: bool = True
     live: Callable[[], bool] = lambda: True
     ready: Callable[[], bool] | None = None  # default: the definitions have been read to their end
     verdict_s: float = 5.0

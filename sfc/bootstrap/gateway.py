@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from sfc.bootstrap.roles import OutboxRole, Shared, open_index
 from sfc.bootstrap.site import Site
+from sfc.errors import BadInput
 from sfc.runtime.roles import Crew
+from sfc.settings import is_loopback
 
 if TYPE_CHECKING:
     from sfc_gateway.server import Server
@@ -20,7 +22,7 @@ def start_gateway(site: Site, crew: Crew, *, dev: bool, index: Any = None) -> tu
     from sfc_gateway.server import serve
     from sfc_gateway.services import Services
 
-    from sfc.registry import Registry, Schedules
+    from sfc.registry import Keys, Registry, Schedules
     from sfc.registry.control import RegistryControl
     from sfc.registry.outbox import Outbox
     from sfc.runtime.answers import Answers
@@ -28,7 +30,17 @@ def start_gateway(site: Site, crew: Crew, *, dev: bool, index: Any = None) -> tu
     from sfc.runtime.schedules import ScheduleRole
     from sfc.runtime.starts import Appender
 
+    host = site.settings.host
+    local = is_loopback(host)
+    if dev and not local:
+        raise BadInput(f"`sfc dev` listens on loopback only, and SFC_HOST is {host}", hint="`sfc gateway` listens elsewhere, with API keys")
     registry = Registry(site.settings.database_url(), site.clock)
+    if not local and not Keys(registry).in_use():
+        registry.close()
+        raise BadInput(
+            f"SFC_HOST is {host}, and there are no API keys: whoever reaches that address could do anything",
+            hint="make one, and start again: sfc keys create NAME --role admin --local (with the same SFC_DATABASE or SFC_DATA)",
+        )
     definitions = site.definitions()
     definitions.load()
     registry.raise_revision(definitions.revision_max)
@@ -62,6 +74,7 @@ def start_gateway(site: Site, crew: Crew, *, dev: bool, index: Any = None) -> tu
         embedded=not site.settings.kafka,
         create_topics=site.settings.create_topics,
         bootstrap=site.settings.kafka,
+        local=local,
         live=lambda: crew.alive,
         ready=lambda: crew.ready,
     )

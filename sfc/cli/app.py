@@ -14,6 +14,7 @@ from sfc.cli import (
     drafts,
     flows,
     groups,
+    keys,
     monitor,
     overview,
     roles,
@@ -69,3 +70,4 @@ app.add_typer(drafts.app, name="drafts")
 app.add_typer(workers.app, name="workers")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(keys.app, name="keys")

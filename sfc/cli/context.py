@@ -98,7 +98,8 @@ def client() -> Client:
     """A client of the gateway that SFC_URL names; a context manager."""
     from sfc.client import Client
 
-    return Client(settings().url)
+    found = settings()
+    return Client(found.url, api_key=found.api_key.get_secret_value())
 
 
 def log_as(settings: Settings) -> None:

@@ -71,7 +71,7 @@ def demo(
             ready_s = time.monotonic() + 30.0
             while not running.ready and time.monotonic() < ready_s:
                 time.sleep(0.02)  # else the first half is over before anybody counts
-            with Client(running.url) as client:
+            with Client(running.url, api_key=settings.api_key.get_secret_value()) as client:
                 publish = bootstrap.publisher(running.site, play.TOPIC)
                 code = play.run(client, output.console(), publish, bootstrap.blueprints_folder(), kept=kept)
         finally:

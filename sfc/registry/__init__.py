@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sfc.registry.drafts import DraftInfo, Drafts
     from sfc.registry.groups import GroupInfo, Groups
     from sfc.registry.holds import HoldEdited, HoldInfo, Holds
+    from sfc.registry.keys import Caller, KeyInfo, Keyring, Keys, MadeKey
     from sfc.registry.outbox import Outbox
     from sfc.registry.registry import Registry
     from sfc.registry.rollback import RolledBack
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BlueprintInfo",
+    "Caller",
     "Deployed",
     "DraftInfo",
     "Drafts",
@@ -31,6 +33,10 @@ __all__ = [
     "HoldEdited",
     "HoldInfo",
     "Holds",
+    "KeyInfo",
+    "Keyring",
+    "Keys",
+    "MadeKey",
     "Outbox",
     "Registry",
     "RolledBack",
@@ -45,6 +51,7 @@ _HOMES = {
     **dict.fromkeys(("DraftInfo", "Drafts"), "drafts"),
     **dict.fromkeys(("GroupInfo", "Groups"), "groups"),
     **dict.fromkeys(("HoldEdited", "HoldInfo", "Holds"), "holds"),
+    **dict.fromkeys(("Caller", "KeyInfo", "Keyring", "Keys", "MadeKey"), "keys"),
     "Outbox": "outbox",
     "Registry": "registry",
     "RolledBack": "rollback",

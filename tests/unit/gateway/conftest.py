@@ -31,6 +31,7 @@ from sfc.wire.replies import encode_answer
 from sfc.wire.topics import Names, core_topics
 
 SHARDS = 2
+URL = "http://127.0.0.1"  # without keys a gateway answers to no other name
 PASSING = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
 
 
@@ -151,7 +152,7 @@ def gateway(migrated: Path, tmp_path: Path) -> Iterator[Gateway]:
 
 @pytest.fixture
 def http(gateway: Gateway) -> Iterator[TestClient]:
-    with TestClient(gateway.app(), raise_server_exceptions=False) as client:
+    with TestClient(gateway.app(), base_url=URL, raise_server_exceptions=False) as client:
         yield client
 
 
@@ -166,5 +167,5 @@ def deployed(http: TestClient) -> TestClient:
 @pytest.fixture
 def client(http: TestClient) -> Iterator[Client]:
     """SFC's own client over the same application."""
-    with Client("http://testserver", transport=http._transport) as made:
+    with Client(URL, transport=http._transport) as made:
         yield made

@@ -143,7 +143,7 @@ def test_a_group_that_has_members_still_is_waited_for(gateway: Any, http: TestCl
             leave()
         kick()
 
-    with TestClient(gateway.app(kick=learn)) as other:
+    with TestClient(gateway.app(kick=learn), base_url="http://127.0.0.1") as other:
         answer = other.put("/v1/blueprints/orders", json=triggered({"Id": "in", "Topic": "order_created"}))
     assert answer.status_code == 201, answer.text
     assert offsets(gateway) == [0, 0]
@@ -156,7 +156,7 @@ def test_the_embedded_log_makes_a_missing_topic(gateway: Any, http: TestClient) 
 
 
 def test_on_kafka_a_missing_topic_is_refused_before_anything_is_saved(gateway: Any) -> None:
-    with TestClient(gateway.app(embedded=False, bootstrap="b:9092")) as http:
+    with TestClient(gateway.app(embedded=False, bootstrap="b:9092"), base_url="http://127.0.0.1") as http:
         answer = http.put("/v1/blueprints/orders", json=triggered({"Id": "in", "Topic": "order_created"}))
         assert answer.status_code == 422
         (problem,) = answer.json()["problems"]
@@ -178,7 +178,7 @@ def test_a_specific_blueprint_gets_its_job_topic(gateway: Any, http: TestClient)
 
 def test_where_no_topic_may_be_made_a_specific_blueprint_without_its_own_is_refused(gateway: Any) -> None:
     document = {**MACHINE, "Sfc": {"Name": "orders", "MessageType": "specific"}}
-    with TestClient(gateway.app(create_topics=False)) as http:
+    with TestClient(gateway.app(create_topics=False), base_url="http://127.0.0.1") as http:
         answer = http.put("/v1/blueprints/orders", json=document)
         assert answer.status_code == 422
         (problem,) = answer.json()["problems"]
@@ -203,7 +203,7 @@ def test_pausing_a_blueprint_is_known_when_it_is_answered(gateway: Any, http: Te
 
 
 def test_an_edit_that_is_not_published_in_time_is_504(gateway: Any) -> None:
-    with TestClient(gateway.app(kick=lambda: None, publish_s=0.1)) as http:
+    with TestClient(gateway.app(kick=lambda: None, publish_s=0.1), base_url="http://127.0.0.1") as http:
         answer = http.put("/v1/blueprints/orders", json=MACHINE)
         assert answer.status_code == 504
         assert "is saved, but not yet published" in answer.json()["detail"]

@@ -79,7 +79,7 @@ def test_a_flow_that_the_engine_does_not_know_is_404_unless_the_index_tells_more
 
 def test_no_verdict_is_504_that_says_the_command_is_on_the_log(gateway: Any) -> None:
     gateway.answering = lambda flow, command, to: None
-    with TestClient(gateway.app(verdict_s=0.1)) as http:
+    with TestClient(gateway.app(verdict_s=0.1), base_url="http://127.0.0.1") as http:
         answer = http.post(f"/v1/flows/{FLOW}/pause")
     assert answer.status_code == 504
     assert "no engine answered within 0.1 s; the command is on the log" in answer.json()["detail"]
@@ -199,7 +199,10 @@ def test_an_unforeseen_error_is_a_problem_without_its_words(gateway: Any) -> Non
         def get(self, flow: str) -> None:
             raise ZeroDivisionError("secret words")
 
-    with capture_logs() as logged, TestClient(gateway.app(index=Broken()), raise_server_exceptions=False) as http:
+    with (
+        capture_logs() as logged,
+        TestClient(gateway.app(index=Broken()), base_url="http://127.0.0.1", raise_server_exceptions=False) as http,
+    ):
         answer = http.get(f"/v1/flows/{FLOW}")
     assert answer.status_code == 500
     assert answer.json()["type"] == "urn:sfc:problem:internal"
@@ -217,5 +220,5 @@ def test_probes_metrics_and_the_page_of_operations(gateway: Any, http: TestClien
     assert "https://" not in page
     paths = http.get("/openapi.json").json()["paths"]
     assert "/v1/blueprints/{name}/flows" in paths
-    with TestClient(gateway.app(ready=lambda: False, live=lambda: False)) as other:
+    with TestClient(gateway.app(ready=lambda: False, live=lambda: False), base_url="http://127.0.0.1") as other:
         assert (other.get("/readyz").status_code, other.get("/livez").status_code) == (503, 503)

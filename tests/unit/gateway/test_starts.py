@@ -79,7 +79,7 @@ def test_two_ids_for_one_start_are_refused(deployed: TestClient) -> None:
 
 def test_a_key_is_answered_even_when_no_engine_runs(gateway: Any, deployed: TestClient) -> None:
     gateway.answering = lambda flow, command, to: None
-    with TestClient(gateway.app(verdict_s=0.1)) as http:
+    with TestClient(gateway.app(verdict_s=0.1), base_url="http://127.0.0.1") as http:
         assert http.post(FLOWS, json={}, headers={"Idempotency-Key": "o-1"}).status_code == 202
 
 
@@ -174,7 +174,7 @@ def test_a_log_that_does_not_take_the_start_is_503(gateway: Any, deployed: TestC
 
             raise LogUnavailable(f"the command for {flow} was not acknowledged by the log: timed out", hint="try again")
 
-    with TestClient(gateway.app(appender=Deaf())) as http:
+    with TestClient(gateway.app(appender=Deaf()), base_url="http://127.0.0.1") as http:
         answer = http.post(FLOWS, json={})
     assert answer.status_code == 503
     assert "was not acknowledged by the log" in answer.json()["detail"]

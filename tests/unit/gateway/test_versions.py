@@ -165,7 +165,7 @@ def test_a_rollback_places_the_triggers_that_come_back(gateway: Any, http: TestC
 def test_on_kafka_a_rollback_to_a_missing_topic_is_refused(gateway: Any, http: TestClient) -> None:
     put(http, "orders", MACHINE, Triggers=[{"Id": "in", "Topic": "gone"}])
     put(http, "orders", OTHER)
-    with TestClient(gateway.app(embedded=False, log=_Without(gateway.log, "gone"))) as other:
+    with TestClient(gateway.app(embedded=False, log=_Without(gateway.log, "gone")), base_url="http://127.0.0.1") as other:
         answer = other.post("/v1/blueprints/orders/rollback")
     assert answer.status_code == 422
     assert answer.json()["problems"][0]["code"] == "topic-missing"

@@ -18,7 +18,10 @@ SCALE = {"Min": 1, "Max": 4, "LagPerReplica": 10, "Module": "shop.workers"}
 @pytest.fixture
 def client(gateway: Any) -> Iterator[Client]:
     """As on Kafka: there workers are processes of their own."""
-    with TestClient(gateway.app(embedded=False), base_url="http://127.0.0.1") as http, Client("http://127.0.0.1", transport=http._transport) as made:
+    with (
+        TestClient(gateway.app(embedded=False), base_url="http://127.0.0.1") as http,
+        Client("http://127.0.0.1", transport=http._transport) as made,
+    ):
         made.deploy([{"Name": "split", "Scale": SCALE}, {"Name": "pick"}])
         yield made
 
