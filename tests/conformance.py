@@ -125,7 +125,7 @@ def judge_execution(case: dict[str, Any]) -> Verdict:
             verdict.error = outcome.status == expected["status"] and matches(expected["error"], outcome.error, names)
         if verdict.cause is not None:
             verdict.cause = verdict.error is not False and cause_matches(expected["cause"], outcome.cause, names)
-    shown = {"status": outcome.status, "output": outcome.output, "error": outcome.error, "cause": outcome.cause}
+    shown: dict[str, Any] = {"status": outcome.status, "output": outcome.output, "error": outcome.error, "cause": outcome.cause}
     if not verdict.good or verdict.cause is False:
         verdict.said = [f"{key}: expected {_text(expected.get(key))}" for key in shown if key in expected]
         verdict.said += [f"{key}: came {_text(value)}" for key, value in shown.items() if key in expected or value is not None]
@@ -175,7 +175,7 @@ def table(verdicts: list[Verdict]) -> str:
 
 def failures(verdicts: Iterable[Verdict]) -> list[dict[str, Any]]:
     """What did not come out as recorded, and what was not judged, as plain objects."""
-    told = []
+    told: list[dict[str, Any]] = []
     for verdict in verdicts:
         if verdict.skipped:
             told.append({"id": verdict.id, "skipped": verdict.skipped})

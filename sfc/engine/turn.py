@@ -125,12 +125,15 @@ class Turn:
                 "Id": flow.id,
                 "Input": flow.input,
                 "Name": flow.id.partition(":")[2] or flow.id,
+                "RoleArn": "",  # nothing is assumed here: the field is for machines that pass it on
                 "StartTime": rfc3339(flow.started_ms),
                 "RedriveCount": flow.redrives,
             },
-            "State": {"EnteredTime": rfc3339(branch.entered_ms), "Name": branch.state, "RetryCount": sum(branch.retries)},
+            "State": {"EnteredTime": rfc3339(branch.entered_ms), "Name": branch.state},
             "StateMachine": {"Id": f"{flow.blueprint}@{flow.version}", "Name": flow.blueprint},
         }
+        if self.state_of(branch).kind == "Task":
+            context["State"]["RetryCount"] = sum(branch.retries)
         if token or branch.token:
             context["Task"] = {"Token": token or branch.token}
         return context
