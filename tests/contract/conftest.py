@@ -1,17 +1,22 @@
-"""The log behind its port and the registry, over every adapter; only what is asked for is made."""
+"""The log, the registry and the flow index behind their ports, over every adapter; only what is asked for is made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from sfc.adapters.elasticsearch import ElasticsearchFlowIndex
 from sfc.adapters.embedded import EmbeddedLog
-from sfc.ports import Log
+from sfc.adapters.sql import SqliteFlowIndex
+from sfc.ports import FlowIndex, Log, RebuildableIndex
 from sfc.registry import Registry
+from tests.contract.flow_records import Open
 from tests.contract.logs import Backend
 from tests.contract.registries import Database, Documents, StillClock, numbered_ids
+from tests.indices import empty, new_namespace
 
 
 @pytest.fixture(params=["memory", "sqlite", "kafka"])
@@ -59,3 +64,40 @@ def registry(request: pytest.FixtureRequest, tmp_path: Path, clock: StillClock) 
     opened = Registry(urls.get(request.param) or request.getfixturevalue("postgresql"), clock, new_id=numbered_ids())
     yield opened
     opened.close()
+
+
+@pytest.fixture(params=["sqlite-memory", "sqlite-file", "elasticsearch"])
+def open_index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """Opens the index; each call of the file's and of Elasticsearch's is a further process's view of the same one."""
+    opened: list[RebuildableIndex] = []
+    open_one: Callable[[], RebuildableIndex] = SqliteFlowIndex
+    if request.param == "sqlite-file":
+        open_one = partial(SqliteFlowIndex, tmp_path / "deep" / "index.db")
+    elif request.param == "elasticsearch":
+        open_one = request.getfixturevalue("elasticsearch_index")
+
+    def open_() -> RebuildableIndex:
+        opened.append(open_one())
+        return opened[-1]
+
+    yield open_
+    for index in opened:
+        index.close()
+
+
+@pytest.fixture(scope="session")
+def namespace(elasticsearch: str) -> Iterator[str]:
+    with new_namespace(elasticsearch) as name:
+        yield name
+
+
+@pytest.fixture
+def elasticsearch_index(elasticsearch: str, namespace: str) -> Callable[[], RebuildableIndex]:
+    """Opens an index that was empty when the test began. To empty one takes much less time than to make one."""
+    empty(elasticsearch, namespace)
+    return partial(ElasticsearchFlowIndex, elasticsearch, namespace, refresh=True)
+
+
+@pytest.fixture
+def index(open_index: Open) -> FlowIndex:
+    return open_index()

@@ -3,115 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 from msgspec import structs
 
-from sfc.adapters.elasticsearch import ElasticsearchFlowIndex
 from sfc.adapters.sql import SqliteFlowIndex
 from sfc.engine import events as e
 from sfc.engine.commands import Origin
-from sfc.errors import BadInput, IndexReplaced, SfcError
+from sfc.errors import BadInput, SfcError
 from sfc.ports import (
-    DeadLetterDocument,
     DeadLetterMark,
     FlowDocument,
     FlowIndex,
     FlowQuery,
-    IndexCounters,
     Partition,
-    RebuildableIndex,
     StateStatistics,
     Throughput,
 )
-from sfc.wire.history import HistoryRecord, Summary
-from tests.indices import empty, new_namespace
-
-AT = Partition("sfc.history", 0)
-Open = Callable[[], RebuildableIndex]
-
-
-@pytest.fixture(params=["sqlite-memory", "sqlite-file", "elasticsearch"])
-def open_index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
-    """Opens the index; each call of the file's and of Elasticsearch's is a further process's view of the same one."""
-    opened: list[RebuildableIndex] = []
-    open_one: Callable[[], RebuildableIndex] = SqliteFlowIndex
-    if request.param == "sqlite-file":
-        open_one = partial(SqliteFlowIndex, tmp_path / "deep" / "index.db")
-    elif request.param == "elasticsearch":
-        open_one = request.getfixturevalue("elasticsearch_index")
-
-    def open_() -> RebuildableIndex:
-        opened.append(open_one())
-        return opened[-1]
-
-    yield open_
-    for index in opened:
-        index.close()
-
-
-@pytest.fixture(scope="module")
-def namespace(elasticsearch: str) -> Iterator[str]:
-    with new_namespace(elasticsearch) as name:
-        yield name
-
-
-@pytest.fixture
-def elasticsearch_index(elasticsearch: str, namespace: str) -> Callable[[], RebuildableIndex]:
-    """Opens an index that was empty when the test began. To empty one takes much less time than to make one."""
-    empty(elasticsearch, namespace)
-    return partial(ElasticsearchFlowIndex, elasticsearch, namespace, refresh=True)
-
-
-@pytest.fixture
-def index(open_index: Open) -> FlowIndex:
-    return open_index()
-
-
-def record(flow: str, *events: e.AnyEvent, run: int = 0, first: int = 1, **summary: Any) -> HistoryRecord:
-    fields: dict[str, Any] = {
-        "blueprint": flow.partition(":")[0], "version": 1, "status": "RUNNING", "seq": first + len(events) - 1,
-        "started_ms": 1_000, "updated_ms": 1_000, **summary,
-    }  # fmt: skip
-    return HistoryRecord(flow, run, first, list(events), Summary(**fields))
-
-
-def started(flow: str, run: int = 0, at_ms: int = 1_000) -> e.ExecutionStarted:
-    return e.ExecutionStarted(1, run, at_ms, flow=flow, blueprint=flow.partition(":")[0], version=1, hash="h", input={"n": 1})
-
-
-def entered(seq: int, state: str, at_ms: int = 1_000, branch: int = 0) -> e.StateEntered:
-    return e.StateEntered(seq, 0, at_ms, branch=branch, state=state, kind="Pass")
-
-
-def exited(seq: int, state: str, at_ms: int = 1_000, **more: Any) -> e.StateExited:
-    return e.StateExited(seq, 0, at_ms, branch=0, state=state, kind="Pass", **more)
-
-
-def whole(flow: str, took_ms: int = 10, run: int = 0) -> list[HistoryRecord]:
-    """A flow of one state, in two records."""
-    end_ms = 1_000 + took_ms
-    return [
-        record(flow, started(flow, run), entered(2, "A"), run=run, states=["A"]),
-        record(
-            flow, exited(3, "A", end_ms, output={"n": 2}), e.ExecutionSucceeded(4, 0, end_ms),
-            run=run, first=3, status="SUCCEEDED", updated_ms=end_ms, ended_ms=end_ms,
-        ),
-    ]  # fmt: skip
-
-
-def take(index: FlowIndex, *records: HistoryRecord) -> None:
-    index.index(records, [], {})
-
-
-def ids(index: FlowIndex, **query: Any) -> list[str]:
-    return [d.flow for d in index.find(FlowQuery(**query)).flows]
+from tests.contract.flow_records import AT, Open, dead_letter, entered, ids, record, started, take, whole
 
 
 def test_an_empty_index_has_nothing(index: FlowIndex) -> None:
@@ -205,32 +116,6 @@ def test_positions_are_kept_with_what_was_read(open_index: Open, index: FlowInde
     assert index.positions() == {AT: 3, Partition("sfc.history", 1): 7}
 
 
-class Torn(dict[Partition, int]):
-    """Positions that can't be written: all before them has been."""
-
-    def items(self) -> Any:
-        raise KeyboardInterrupt
-
-
-def test_a_call_that_fails_before_its_end_is_repeated_without_doubling_anything(open_index: Open, index: FlowIndex) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        index.index(whole("order:1"), [dead_letter(1)], Torn({AT: 2}))
-    assert index.positions() == {}
-    index.index([*whole("order:1"), *whole("order:2")], [dead_letter(1)], {AT: 4})
-    assert index.positions() == {AT: 4}
-    assert index.counters() == IndexCounters({"SUCCEEDED": 2}, 0, {"not-json": 1}, 8)
-    assert len(index.history("order:1")) == 4
-    assert index.statistics().blueprints[0].states == [StateStatistics("A", 2, 2, 0, 0, 10.0, 10.0, 10.0)]
-
-
-def test_on_sqlite_a_call_that_fails_leaves_nothing_behind() -> None:
-    index = SqliteFlowIndex()
-    with pytest.raises(KeyboardInterrupt):
-        index.index(whole("order:1"), [], Torn())
-    assert index.get("order:1") is None
-    index.close()
-
-
 def test_flows_are_found_by_what_is_asked(index: FlowIndex) -> None:
     take(
         index,
@@ -310,10 +195,6 @@ def test_statistics_count_flows_and_time_states(index: FlowIndex) -> None:
     assert index.statistics("other").blueprints == both[1:]
 
 
-def dead_letter(n: int, reason: str = "not-json") -> DeadLetterDocument:
-    return DeadLetterDocument(f"orders-0-{n}", 1_000 + n, reason, "why", "orders", 0, n, b"k", b"\xff\x00", [("h", b"\xfe")])
-
-
 def test_dead_letters_are_kept_byte_for_byte_and_paged_newest_first(index: FlowIndex) -> None:
     letters = [dead_letter(n) for n in range(5)]
     index.index([], letters, {})
@@ -385,79 +266,6 @@ def test_slices_that_make_no_sense_are_refused(asked: tuple[int, int, int]) -> N
     with pytest.raises(BadInput):
         index.throughput(None, *asked)
     index.close()
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_every_index_counts_as_sqlite_does_whatever_is_delivered_again(open_index: Open, index: FlowIndex, seed: int) -> None:
-    """Flows with retries, catches, branches and second lives; in portions, some of them twice, by one process after another."""
-    chance = Random(seed)
-    records = [r for n in range(20) for r in random_flow(f"order:{n}", chance)]
-    expected = SqliteFlowIndex()
-    take(expected, *records)
-    at = 0
-    while at < len(records):
-        portion = records[at : at + chance.randrange(1, 60)]
-        with suppress(KeyboardInterrupt):
-            index.index(portion, [], Torn({AT: at + len(portion)}) if chance.random() < 0.3 else {AT: at + len(portion)})
-        if chance.random() < 0.3:
-            index = open_index() if isinstance(index, ElasticsearchFlowIndex) else index
-        at = index.positions().get(AT, 0)
-    assert index.statistics() == expected.statistics()
-    assert index.counters() == expected.counters()
-    assert index.find(FlowQuery()) == expected.find(FlowQuery())
-    expected.close()
-
-
-def random_flow(flow: str, chance: Random) -> list[HistoryRecord]:
-    """Up to two runs of events that need not make sense together."""
-    records = []
-    for run in sorted(chance.sample(range(1, 9), chance.choice([1, 1, 2]))):
-        first, at_ms = 1, 1_000 * run
-        for _ in range(chance.randrange(1, 5)):
-            events: list[e.AnyEvent] = []
-            for seq in range(first, first + chance.randrange(1, 8)):
-                at_ms += chance.randrange(200)
-                events.append(random_event(seq, at_ms, flow, chance) if seq > 1 else started(flow, run, at_ms))
-            first += len(events)
-            ended = isinstance(events[-1], e.ExecutionFailed)
-            records.append(
-                record(
-                    flow, *events, run=run, first=events[0].seq, started_ms=1_000 * run, updated_ms=at_ms,
-                    status="FAILED" if ended else "RUNNING", ended_ms=at_ms if ended else 0, paused_by=chance.choice([[], [], ["own"]]),
-                )
-            )  # fmt: skip
-    return records
-
-
-def random_event(seq: int, at_ms: int, flow: str, chance: Random) -> e.AnyEvent:
-    branch, state = chance.randrange(3), chance.choice("ABC")
-    makers: list[Callable[[], e.AnyEvent]] = [
-        lambda: e.StateEntered(seq, 0, at_ms, branch=branch, state=state, kind="Task"),
-        lambda: e.StateEntered(seq, 0, at_ms, branch=branch, state=state, kind="Task"),
-        lambda: e.StateExited(seq, 0, at_ms, branch=branch, state=state, kind="Task", caught=chance.choice([None, None, "Boom"])),
-        lambda: e.TaskFailed(seq, 0, at_ms, branch=branch, error="Boom"),
-        lambda: e.RetryScheduled(seq, 0, at_ms, branch=branch, retrier=0, due_ms=0),
-        lambda: e.ExecutionFailed(seq, 0, at_ms, error="Boom"),
-    ]
-    return chance.choice(makers)()
-
-
-def test_a_rebuilt_index_takes_the_others_place_for_everybody(request: pytest.FixtureRequest, open_index: Open) -> None:
-    if "memory" in request.node.callspec.id:
-        pytest.skip("an index in memory ends with its process")
-    writer, reader = open_index(), open_index()
-    assert writer.positions() == {}
-    writer.index([*whole("order:1"), *whole("order:2")], [dead_letter(1)], {AT: 4})
-    fresh = reader.fresh()
-    fresh.index(whole("order:2"), [], {AT: 2})
-    assert reader.counters().flows == {"SUCCEEDED": 2}, "nobody looks at it yet"
-    reader.replace_by(fresh)
-    assert reader.counters() == IndexCounters({"SUCCEEDED": 1}, 0, {}, 4)
-    with pytest.raises(IndexReplaced):
-        writer.index(whole("order:3"), [], {AT: 6})
-    assert writer.positions() == {AT: 2}
-    writer.index(whole("order:4"), [], {AT: 4})
-    assert open_index().counters().flows == {"SUCCEEDED": 2}
 
 
 def test_counters_add_up(index: FlowIndex) -> None:
