@@ -75,6 +75,11 @@ def test_a_job_may_carry_its_own_token() -> None:
     assert bench.status == "SUCCEEDED"
 
 
+def test_only_a_task_sees_how_often_it_was_retried() -> None:
+    bench = ended({"A": {"Type": "Pass", "Parameters": {"state.$": "$$.State"}, "End": True}})
+    assert bench.output == {"state": {"EnteredTime": "2023-11-14T22:13:20.000Z", "Name": "A"}}
+
+
 def test_the_context_object_is_that_of_the_flow() -> None:
     bench = Bench(program_of({"A": task("a", Parameters={"ctx.$": "$$"})}))
     bench.start({"n": 1})
@@ -85,6 +90,7 @@ def test_the_context_object_is_that_of_the_flow() -> None:
         "Id": FLOW,
         "Input": {"n": 1},
         "Name": "1",
+        "RoleArn": "",
         "StartTime": "2023-11-14T22:13:20.000Z",
         "RedriveCount": 0,
     }
