@@ -427,6 +427,24 @@ def test_stats_shows_flows_states_and_what_was_dropped() -> None:
     assert run("stats", "--json", gateway=Gateway(stats=found)).json_lines == [found]
 
 
+def test_stats_over_a_time_shows_throughput() -> None:
+    slices = [{"from_ms": 0, "started": 3, "ended": {"FAILED": 1}}, {"from_ms": 300_000, "started": 17, "ended": {"SUCCEEDED": 19}}]
+    gateway = Gateway(throughput={"from_ms": 0, "to_ms": 600_000, "step_ms": 300_000, "slices": slices})
+    result = run("stats", "--over", "1h", "--blueprint", "b", gateway=gateway)
+    for text in ("started", "succeeded", "failed", "17", "19"):
+        assert text in result.out
+    name, args, named = gateway.calls[0]
+    assert (name, args, named["step"], named["end"] - named["begin"]) == ("throughput", ("b",), "300000ms", 3_600_000)
+    assert run("stats", "--over", "1h", "--json", gateway=gateway).json_lines[0]["slices"] == slices
+
+
+@pytest.mark.parametrize("words", [["--over", "1 hour"], ["--over", "0m"], ["--step", "5m"]])
+def test_a_time_that_is_none_is_refused(words: list[str]) -> None:
+    result = run("stats", *words, gateway=Gateway())
+    assert result.code == 2
+    assert "--over" in result.err
+
+
 def test_settings_are_shown_without_secrets_and_a_misspelt_one_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SFC_KAFKA_SASL_PASSWORD", "hunter2")
     monkeypatch.setenv("SFC_NAMESPCE", "shop")
