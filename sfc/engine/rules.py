@@ -2,7 +2,8 @@
 
 1: Task, Choice, Parallel, Pass, Wait, Succeed, Fail; holds of blueprints.
 2: holds of versions, groups and tasks. No log of rules 1 has any, but a flow that is started or redriven under a blueprint's hold now
-says that it ``stood``, its frozen time is counted from there, and a States.Timeout says what was awaited.
+says that it ``stood``, its frozen time is counted from there, and a States.Timeout says what was awaited. What is too large or too deep
+fails before it is written (payloads of a Parallel, nesting, one decision's history), and a flow that ends too large is kept bare.
 """
 
 RULES = 2
