@@ -28,12 +28,17 @@ class Loaded(NamedTuple):
     program: Program
 
 
+def is_file_name(definition: Any) -> bool:
+    """A path, or a text of one line that ends in .yaml, .yml or .json."""
+    return isinstance(definition, Path) or (isinstance(definition, str) and "\n" not in definition and definition.endswith(SUFFIXES))
+
+
 def read_definition(definition: Any) -> tuple[Any, str, Path | None]:
     """Document, what to call it in messages, and the folder that it lies in (None for one that is no file).
 
     A text with one line that ends in .yaml, .yml or .json names a file, any other is YAML or JSON. Raises BadInput.
     """
-    if isinstance(definition, Path) or (isinstance(definition, str) and "\n" not in definition and definition.endswith(SUFFIXES)):
+    if is_file_name(definition):
         path = Path(definition)
         try:
             text = path.read_text(encoding="utf-8")
