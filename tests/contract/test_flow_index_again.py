@@ -12,10 +12,11 @@ import pytest
 from sfc.adapters.elasticsearch import ElasticsearchFlowIndex
 from sfc.adapters.sql import SqliteFlowIndex
 from sfc.engine import events as e
-from sfc.errors import IndexReplaced
+from sfc.errors import BadInput, IndexReplaced
 from sfc.ports import FlowIndex, FlowQuery, IndexCounters, Partition, StateStatistics
 from sfc.wire.history import HistoryRecord
 from tests.contract.flow_records import AT, Open, dead_letter, record, started, take, whole
+from tests.indices import delete_namespace, new_namespace
 
 
 class Torn(dict[Partition, int]):
@@ -115,3 +116,31 @@ def test_a_rebuilt_index_takes_the_others_place_for_everybody(request: pytest.Fi
     assert writer.positions() == {AT: 2}
     writer.index(whole("order:4"), [], {AT: 4})
     assert open_index().counters().flows == {"SUCCEEDED": 2}
+
+
+def test_an_index_that_somebody_deletes_is_made_anew_from_the_logs_start(elasticsearch: str) -> None:
+    with new_namespace(elasticsearch) as namespace:
+        index = ElasticsearchFlowIndex(elasticsearch, namespace, refresh=True)
+        assert index.positions() == {}
+        index.index(whole("order:1"), [], {AT: 2})
+        delete_namespace(elasticsearch, namespace)
+        assert index.get("order:1") is None
+        with pytest.raises(IndexReplaced):
+            index.index(whole("order:2"), [], {AT: 4})
+        assert index.positions() == {}
+        index.index([*whole("order:1"), *whole("order:2")], [], {AT: 4})
+        assert index.counters() == IndexCounters({"SUCCEEDED": 2}, 0, {}, 8)
+        index.close()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        FlowQuery(cursor=f"{2**63 - 1}:a"), FlowQuery(started_from_ms=10**15), FlowQuery(version=2**40), FlowQuery(text="*?\\" * 2_000),
+        FlowQuery(text="\x00\ud7ff'\""), FlowQuery(cursor="0:"), FlowQuery(blueprint="x" * 40_000),
+    ],
+)  # fmt: skip
+def test_a_strange_query_finds_nothing_or_is_refused(index: FlowIndex, query: FlowQuery) -> None:
+    take(index, *whole("order:1"))
+    with suppress(BadInput):
+        assert index.find(query).flows in ([], list(index.find(FlowQuery()).flows))

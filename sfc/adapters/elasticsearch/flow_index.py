@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from elasticsearch import Elasticsearch, NotFoundError
+from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 
 from sfc.adapters.elasticsearch import documents, queries
 from sfc.adapters.elasticsearch import templates as t
@@ -16,7 +16,7 @@ from sfc.adapters.elasticsearch.bulk import Bulk
 from sfc.adapters.elasticsearch.generations import Generations
 from sfc.adapters.elasticsearch.server import Server
 from sfc.engine.events import AnyEvent
-from sfc.errors import IndexReplaced
+from sfc.errors import BadInput, IndexReplaced
 from sfc.monitor.folding import fold
 from sfc.monitor.paging import check_limit, make_cursor, read_cursor
 from sfc.monitor.sums import check_slices, slices, statistics
@@ -184,9 +184,9 @@ class ElasticsearchFlowIndex:
         """The generation to write to. Raises IndexReplaced when it is not the one whose positions were asked for."""
         if self._pinned:
             return self._pinned
-        generation = (self._generations.current() if self._followed else None) or self._generations.ensure()
-        followed, self._followed = self._followed, generation
-        if followed not in ("", generation):
+        followed, found = self._followed, self._generations.current() if self._followed else None
+        generation = self._followed = found or self._generations.ensure()
+        if followed and followed != found:  # none is found where somebody has deleted it: then all begins anew
             self._settled.clear()
             raise IndexReplaced("the flow index has been rebuilt", hint="what was read since is read again")
         return generation
@@ -249,7 +249,16 @@ class ElasticsearchFlowIndex:
         if not generation:
             return {"hits": {"hits": []}}
         name = self._generations.name(kind, generation)
-        return self._server.patiently(lambda es: dict(es.search(index=name, ignore_unavailable=True, track_total_hits=False, **body)))
+
+        def ask(es: Elasticsearch) -> dict[str, Any]:
+            try:
+                return dict(es.search(index=name, ignore_unavailable=True, track_total_hits=False, **body))
+            except BadRequestError as e:  # all but the values is ours: a time or a text beyond what Elasticsearch takes
+                raise BadInput(
+                    f"Elasticsearch can't answer this query: {e.error}", hint="ask for less: a shorter text, a nearer time"
+                ) from e
+
+        return self._server.patiently(ask)
 
     def _rows(self, kind: str, aggregation: dict[str, Any], query: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """All rows of a composite aggregation, page by page."""
