@@ -5,6 +5,7 @@
 """
 
 from sfc.asl.conditions import compile_condition
+from sfc.asl.context import Context
 from sfc.asl.failure import Failure
 from sfc.asl.jsonpath import MISSING, Path, PathError, ReferencePath, compile_path, compile_reference_path
 from sfc.asl.machine import Machine
@@ -18,6 +19,7 @@ __all__ = [
     "Catcher",
     "ChoiceState",
     "FailState",
+    "Context",
     "Failure",
     "InvalidBlueprint",
     "Machine",

@@ -36,10 +36,14 @@ def came(value: Any) -> str:
 
 
 class Checks:
-    """Collects problems. Readers give None for what they can't read; a document with an error is never run."""
+    """Collects problems. Readers give None for what they can't read; a document with an error is never run.
 
-    def __init__(self) -> None:
+    ``scoped``: what is read belongs to a state, which has variables and chance.
+    """
+
+    def __init__(self, *, scoped: bool = True) -> None:
         self.problems: list[Problem] = []
+        self.scoped = scoped
 
     def error(self, code: str, pointer: str, message: str, hint: str = "") -> None:
         self.problems.append(Problem(code, pointer, message, hint))
@@ -100,7 +104,7 @@ class Checks:
             self.wrong_type(pointer, "a path (a text beginning with $)", value)
             return None
         try:
-            path = compile_path(value)
+            path = compile_path(value, variables=self.scoped)
         except PathError as error:
             self.error(error.code, pointer, str(error))
             return None
@@ -119,7 +123,7 @@ class Checks:
         if not isinstance(value, str) or not value.startswith("States."):
             return self.step(value, pointer)
         try:
-            return compile_intrinsic(value)
+            return compile_intrinsic(value, pointer, scoped=self.scoped)
         except PathError as error:
             self.error(error.code, pointer, str(error))
             return None
@@ -128,7 +132,7 @@ class Checks:
 def path_step(path: Path) -> Step:
     """A closure that finds, or fails as Step Functions does."""
     find: Callable[[Any, Any], Any] = path.find
-    if not path.definite:
+    if not path.definite and not path.root:
         return find
 
     def step(value: Any, context: Any) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sfc.asl.context import fraction, uuid4
 from sfc.asl.failure import as_json
 from sfc.asl.jsonpath_filter import is_number, same
 
@@ -37,12 +38,16 @@ TYPES: dict[str, Callable[[Any], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """``kinds``: what each argument must be; the last one stands for all that follow where ``most`` is None."""
+    """``kinds``: what each argument must be; the last one stands for all that follow where ``most`` is None.
+
+    ``by_chance``: ``run`` gets 32 bytes of chance before its arguments.
+    """
 
     run: Callable[..., Any]
     kinds: tuple[str, ...]
     least: int
     most: int | None
+    by_chance: bool = False
 
     def kind(self, number: int) -> str:
         return self.kinds[min(number, len(self.kinds) - 1)]
@@ -147,6 +152,15 @@ def _string_split(text: str, separators: str) -> list[str]:
     return [part for part in parts if part]
 
 
+def _random(chance: bytes, start: float, end: float, *seed: float) -> int:
+    """A whole number from ``start`` up to, but not with, ``end``; the same each time for the same ``seed``."""
+    first, last = _rounded(start), _rounded(end)
+    if first >= last:
+        raise FunctionError(f"expected a start below the end, came {first} and {last}")
+    drawn = hashlib.sha256(f"{seed[0]}".encode()).digest() if seed else chance
+    return first + int(fraction(drawn) * (last - first))
+
+
 FUNCTIONS: dict[str, Function] = {
     "Format": Function(_format, ("a text", "any value"), 1, None),
     "StringToJson": _function(_string_to_json, "a text"),
@@ -163,5 +177,7 @@ FUNCTIONS: dict[str, Function] = {
     "Hash": _function(_hash, "any value", "a text"),
     "JsonMerge": _function(lambda left, right, deep: {**left, **right}, "an object", "an object", "false"),
     "MathAdd": _function(lambda left, right: _rounded(left) + _rounded(right), "a number", "a number"),
+    "MathRandom": Function(_random, ("a number",), 2, 3, by_chance=True),
+    "UUID": Function(uuid4, (), 0, 0, by_chance=True),
     "StringSplit": _function(_string_split, "a text", "a text"),
 }

@@ -1,6 +1,6 @@
 """JSONPath as the Amazon States Language uses it, compiled to closures.
 
-``$`` is the value, ``$$`` the context object. A *definite* path names one place (``$.a.b[0]``) and finds its value or
+``$`` is the value, ``$$`` the context object, ``$name`` a variable. A *definite* path names one place (``$.a.b[0]``) and finds its value or
 ``MISSING``; an *indefinite* one (``[*]``, ``..``, slices, unions, filters) finds a list, empty when nothing is there. As Step
 Functions does, an indefinite path that ends in ``[n]`` and finds exactly one value gives that value and no list.
 """
@@ -31,17 +31,26 @@ Find = Callable[[Any, Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A compiled path. ``find(value, context)`` never raises; ``context`` may be None for paths without ``$$``."""
+    """A compiled path. ``find(value, context)`` never raises; ``context`` (a ``Context``) may be None for paths into the value.
+
+    ``root``: "" for those, "$" for the context object, else a variable's name.
+    """
 
     text: str
     definite: bool
     steps: tuple[Any, ...]
-    in_context: bool
+    root: str
     find: Find
 
     def why_missing(self, value: Any, context: Any) -> str:
         """What Step Functions says about a definite path that finds nothing."""
-        here = context if self.in_context else value
+        here = value
+        if self.root == "$":
+            here = context.object
+        elif self.root:
+            here = context.variables.get(self.root, MISSING)
+            if here is MISSING:
+                return f"The variable '{self.root}' has no value"
         place = "$"
         for position, step in enumerate(self.steps):
             place += f"[{step}]" if isinstance(step, int) else f"['{step}']"
@@ -53,18 +62,26 @@ class Path:
         return f"No results for path: {place}"
 
 
-def compile_path(text: str) -> Path:
-    """Compiles a path. Raises PathError (a ValueError) that says where the text stops making sense."""
-    in_context, steps = parse_path(text)
+def compile_path(text: str, *, variables: bool = False) -> Path:
+    """Compiles a path. Raises PathError (a ValueError) that says where the text stops making sense, and where it names a variable in a
+    place that has none (``variables``)."""
+    root, steps = parse_path(text)
+    if root not in ("", "$") and not variables:
+        raise PathError(f"expected a path beginning with $. or $$, came {text}: there are no variables here")
     definite = all(isinstance(step, (str, int)) for step in steps)
-    find = _definite(steps) if definite else _indefinite(steps)
-    if in_context:
-        inner = find
+    inner = _definite(steps) if definite else _indefinite(steps)
+    return Path(text, definite, steps, root, _from(root, inner) if root else inner)
 
-        def find(value: Any, context: Any = None) -> Any:
-            return inner(context, None)
 
-    return Path(text, definite, steps, in_context, find)
+def _from(root: str, inner: Find) -> Find:
+    def in_context(value: Any, context: Any = None) -> Any:
+        return MISSING if context is None else inner(context.object, None)
+
+    def find(value: Any, context: Any = None) -> Any:
+        held = MISSING if context is None else context.variables.get(root, MISSING)
+        return MISSING if held is MISSING else inner(held, None)
+
+    return in_context if root == "$" else find
 
 
 def _down(value: Any, step: str | int) -> Any:
@@ -216,9 +233,10 @@ def _put(into: Any, steps: tuple[str | int, ...], position: int, value: Any) -> 
 
 def compile_reference_path(text: str) -> ReferencePath:
     """Compiles a reference path (``ResultPath``). Raises PathError for anything that may name no place, or several."""
-    in_context, steps = parse_path(text)
-    if in_context:
-        raise PathError("expected a path into the state's input, beginning with $., but $$ is the context object, which can't be written")
+    root, steps = parse_path(text)
+    if root:
+        what = "$$ is the context object" if root == "$" else f"${root} is a variable"
+        raise PathError(f"expected a path into the state's input, beginning with $., but {what}, which can't be written here")
     places = tuple(step for step in steps if isinstance(step, (str, int)) and not (isinstance(step, int) and step < 0))
     if len(places) != len(steps):
         raise PathError("expected a reference path, which names one place: names and array positions, as in $.a.b[0]")

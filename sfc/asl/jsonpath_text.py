@@ -55,7 +55,7 @@ _QUOTED = re.compile(r"'((?:\\.|[^'\\])*)'|\"((?:\\.|[^\"\\])*)\"", re.DOTALL)
 _INDEX = re.compile(r"-?\d{1,9}")
 _SLICE = re.compile(r"\s*(-?\d{1,9})?\s*:\s*(-?\d{1,9})?\s*(?::\s*(-?\d{1,9})?\s*)?")
 _FROM_END = re.compile(r"\[\(\s*@\.length\s*-\s*(\d{1,9})\s*\)\]")  # [(@.length-1)], the older form of [-1]
-_VARIABLE = re.compile(r"\$[A-Za-z_]")
+_VARIABLE = re.compile(r"\$([^\W\d]\w*)")
 
 
 def unescape(text: str) -> str:
@@ -63,18 +63,19 @@ def unescape(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL) if "\\" in text else text
 
 
-def parse_path(text: str) -> tuple[bool, tuple[Step, ...]]:
-    """Whether the path begins at the context object, and its steps. Raises PathError."""
+def parse_path(text: str) -> tuple[str, tuple[Step, ...]]:
+    """Where the path begins ("" the value, "$" the context object, else the variable of that name), and its steps. Raises PathError."""
     if not isinstance(text, str) or not text.startswith("$"):
         raise PathError(f"expected a path beginning with $, came {text!r}")
-    if _VARIABLE.match(text):
-        raise PathError(f"{text} names a variable: variables are not yet supported", "not-yet")
-    in_context = text.startswith("$$")
-    position = 2 if in_context else 1
+    root, position = "", 1
+    if text.startswith("$$"):
+        root, position = "$", 2
+    elif variable := _VARIABLE.match(text):
+        root, position = variable.group(1), variable.end()
     steps: list[Step] = []
     while position < len(text):
         position = _segment(text, position, steps)
-    return in_context, tuple(steps)
+    return root, tuple(steps)
 
 
 def _segment(text: str, position: int, steps: list[Step]) -> int:

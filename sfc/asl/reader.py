@@ -45,9 +45,9 @@ def retriers(documents: list[Any]) -> tuple[Retrier, ...]:
 def compile_template(document: Any) -> Step:
     """A payload template by itself, as ``Parameters`` has it: (value, context) -> what it makes, or a Failure.
 
-    Raises InvalidDocument; pointers begin at the template.
+    It knows no variables and no chance, since it belongs to no state. Raises InvalidDocument; pointers begin at the template.
     """
-    checks = Checks()
+    checks = Checks(scoped=False)
     step = read_template(checks, document, "")
     if step is None or checks.problems:
         raise InvalidDocument("The template", checks.problems)

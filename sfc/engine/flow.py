@@ -31,6 +31,7 @@ class Branch(Struct, omit_defaults=True):
     heartbeat_due_ms: int = 0  # 0: none
     retries: list[int] = field(default_factory=list)  # attempts used, per retrier of the state; [] = none yet
     result: Any | UnsetType = UNSET  # of the state, from its answer or join to its exit
+    variables: dict[str, Any] = field(default_factory=dict)  # assigned in the branch's own scope; see variables_of
 
 
 class Flow(Struct, omit_defaults=True):
@@ -67,6 +68,13 @@ class Flow(Struct, omit_defaults=True):
     @property
     def running(self) -> bool:
         return self.status == "RUNNING"
+
+
+def variables_of(flow: Flow, branch: Branch) -> dict[str, Any]:
+    """The variables that a state of the branch sees: those of its own scope, and of the scopes around it. Not to be changed."""
+    if branch.parent < 0:
+        return branch.variables
+    return {**variables_of(flow, flow.branches[branch.parent]), **branch.variables}
 
 
 def next_due_ms(flow: Flow) -> int:

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, cast
 
 from msgspec import json
 
-from sfc.asl import State
+from sfc.asl import Context, State
 from sfc.engine.effects import Effect
 from sfc.engine.events import AnyEvent
 from sfc.engine.evolve import evolve
-from sfc.engine.flow import Branch, Flow
+from sfc.engine.flow import Branch, Flow, variables_of
 from sfc.engine.ids import rfc3339
 from sfc.engine.program import Program
 from sfc.engine.shard import Held, ShardState, held_by
@@ -117,8 +117,13 @@ class Turn:
             return state.output(branch.data, result, None)
         return state.output(branch.data, result, self.context(branch))
 
-    def context(self, branch: Branch, token: str = "") -> dict[str, Any]:
-        """The context object ``$$`` as a state sees it; with the job's token where a job is made."""
+    def context(self, branch: Branch, token: str = "") -> Context:
+        """What the fields of the branch's state may look at; with the job's token where a job is made."""
+        seed = f"{self.flow_id}/{self.flow.run}/{self.seq + 1}"
+        return Context(lambda: self.context_object(branch, token), lambda: variables_of(self.flow, branch), self.now, seed)
+
+    def context_object(self, branch: Branch, token: str = "") -> dict[str, Any]:
+        """The context object ``$$`` as a state sees it."""
         flow = self.flow
         context: dict[str, Any] = {
             "Execution": {

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import msgspec
 
-from sfc.asl import MISSING, Failure
+from sfc.asl import MISSING, Context, Failure
 from sfc.engine.turn import PAYLOAD_BYTES_MAX
 from sfc.wire.http_call import CHANGING, Basic, HttpCall, SecretName
 from sfc_workers.job import Job
@@ -35,7 +35,7 @@ class Request(NamedTuple):
 
 def make_request(call: HttpCall, job: Job, look: Opened) -> Request:
     """Raises TaskError for an input that does not have what the section asks for, and for secrets that are not known."""
-    context = {"Execution": {"Id": job.flow}, "State": {"Name": job.state}, "Task": {"Token": job.token}}
+    context = Context({"Execution": {"Id": job.flow}, "State": {"Name": job.state}, "Task": {"Token": job.token}})
     url = _with_query(_url(call, job, look), _query(call, job, context, look))
     _hide_userinfo(url, look)
     given = _headers(call, job, context, look)

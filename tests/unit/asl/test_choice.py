@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sfc.asl import ChoiceState, Failure, compile_machine
+from sfc.asl import ChoiceState, Context, Failure, compile_machine
 from sfc.asl.choice import OPERATORS
 
 
@@ -15,7 +15,7 @@ def choose(rule: dict[str, Any], value: Any, default: str | None = "No") -> str 
     choice = {"Type": "Choice", "Choices": [{**rule, "Next": "Yes"}], **({"Default": default} if default else {})}
     state = compile_machine({"StartAt": "C", "States": {"C": choice, **states}}).states["C"]
     assert isinstance(state, ChoiceState)
-    return state.choose(value, {"limit": 5})
+    return state.choose(value, Context({"limit": 5}))
 
 
 NOON, LATER, SAME = "2026-01-01T12:00:00Z", "2026-01-01T12:00:00.000000001Z", "2026-01-01T13:00:00+01:00"

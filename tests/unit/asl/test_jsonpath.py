@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sfc.asl import MISSING, PathError, compile_condition, compile_path, compile_reference_path
+from sfc.asl import MISSING, Context, PathError, compile_condition, compile_path, compile_reference_path
 
 ITEMS = [{"k": 1, "t": "a"}, {"k": 2, "t": "B"}, {"k": True}, {"k": None}]
 VALUE: dict[str, Any] = {
@@ -43,7 +43,7 @@ VALUE: dict[str, Any] = {
 def test_a_definite_path_finds_its_value(path: str, found: Any) -> None:
     compiled = compile_path(path)
     assert compiled.definite
-    assert compiled.find(VALUE, {"Execution": {"Id": "x"}}) == found
+    assert compiled.find(VALUE, Context({"Execution": {"Id": "x"}})) == found
 
 
 @pytest.mark.parametrize("path", ["$.no", "$.a.no", "$.a.b.no", "$.text.x", "$.text[0]", "$.items.k", "$.a[0]", "$.list[9]", "$.a.null.x"])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sfc.asl import (
+    Context,
     FailState,
     Failure,
     ParallelState,
@@ -19,7 +20,7 @@ from sfc.asl import (
 )
 
 RAW: dict[str, Any] = {"order": {"id": 7, "lines": [1, 2]}, "text": "x"}
-CONTEXT = {"Execution": {"Id": "flow"}, "State": {"Name": "A"}}
+CONTEXT = Context({"Execution": {"Id": "flow"}, "State": {"Name": "A"}})
 NOW_MS = 1_767_268_800_000  # 2026-01-01T12:00:00Z
 
 
@@ -128,7 +129,7 @@ def test_a_pass_result_is_literal() -> None:
 def test_a_task_has_its_times(fields: dict[str, Any], timeout_s: int | None, heartbeat_s: int | None) -> None:
     task = state("Task", **fields)
     assert isinstance(task, TaskState)
-    assert (task.timeout_s(RAW, {"beat": 3}), task.heartbeat_s(RAW, {"beat": 3})) == (timeout_s, heartbeat_s)
+    assert (task.timeout_s(RAW, Context({"beat": 3})), task.heartbeat_s(RAW, Context({"beat": 3}))) == (timeout_s, heartbeat_s)
 
 
 @pytest.mark.parametrize(
