@@ -13,5 +13,6 @@ from sfc.testing.definitions import Loaded, load
 from sfc.testing.mocks import Mock, TaskFailed
 from sfc.testing.outcome import Outcome
 from sfc.testing.run import Endless, MissingMock, run
+from sfc.testing.step import Step, step
 
-__all__ = ["Endless", "Loaded", "MissingMock", "Mock", "Outcome", "TaskFailed", "load", "run"]
+__all__ = ["Endless", "Loaded", "MissingMock", "Mock", "Outcome", "Step", "TaskFailed", "load", "run", "step"]

@@ -65,7 +65,7 @@ def run(
     except MalformedRecord as e:
         raise BadInput(f"the input can't be taken: {e.message}") from e
     mocked = Mocks(mocks, loaded.machine)
-    world = World(_milliseconds(now or NOW), carrying(mocked))
+    world = World(milliseconds(now or NOW), carrying(mocked))
     program = loaded.program
     whole_id = flow_id(program.name, name or "run")
     life = world.start(whole_id, program, Start(program.name, VERSION, HASH, given))
@@ -139,5 +139,6 @@ def _stop_later(world: World, flow: str, seconds: float) -> None:
     world.append(flow, Stop(cause=f"stopped after {seconds:g} s", by="run"), round(seconds * 1000))
 
 
-def _milliseconds(now: datetime) -> int:
+def milliseconds(now: datetime) -> int:
+    """Since 1970; a time without a zone is UTC."""
     return round((now if now.tzinfo else now.replace(tzinfo=UTC)).timestamp() * 1000)
