@@ -133,7 +133,7 @@ def test_elasticsearch_may_be_away_and_the_monitor_catches_up(kafka: str, elasti
             for flow in flows:
                 assert sfc.end_of(flow).status == "SUCCEEDED"
             wait_for("the monitor's being back", lambda: said(told, "monitor.index-back") == 1)
+            assert said(told, "monitor.index-away") == 1, "said once, however often it tried"
         finally:
             proxy.stop()
             delete_namespace(elasticsearch, sfc.site.settings.namespace)
-    assert said(told, "monitor.index-away") == 1, "said once, however often it tried"
