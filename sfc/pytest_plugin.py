@@ -23,7 +23,7 @@ def sfc_run(request: pytest.FixtureRequest) -> Callable[..., Outcome]:
             assert outcome.status == "SUCCEEDED"
     """
     from sfc.testing.definitions import is_file_name
-    from sfc.testing.run import run
+    from sfc.testing.running import run
 
     def run_beside(definition: Any, *args: Any, **named: Any) -> Outcome:
         if is_file_name(definition):

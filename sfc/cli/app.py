@@ -22,6 +22,7 @@ from sfc.cli import (
     starts,
     tasks,
     topics,
+    trying,
     workers,
 )
 from sfc.cli.context import Group
@@ -41,6 +42,7 @@ app = typer.Typer(
 COMMANDS: list[Callable[..., None]] = [
     *(roles.dev, roles.demo, roles.engine, roles.trigger, roles.worker, roles.gateway, roles.scheduler),
     *(documents.deploy, starts.start, topics.publish, topics.tail, overview.stats, documents.validate, overview.settings, overview.version),
+    *(trying.run, trying.step),
 ]
 
 
@@ -52,15 +54,14 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def root(
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_version, help="Show SFC's version.")
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_version, help="Show SFC's version.")] = False,
 ) -> None:
     """service-flow-conductor: routes messages between microservices by blueprints, exactly once."""
 
 
 for command in COMMANDS:
     app.command()(command)
+app.command("test")(trying.try_cases)
 app.add_typer(monitor.app, name="monitor")
 app.add_typer(flows.app, name="flows")
 app.add_typer(blueprints.app, name="blueprints")

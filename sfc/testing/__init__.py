@@ -12,7 +12,7 @@ arguments always give the same outcome.
 from sfc.testing.definitions import Loaded, load
 from sfc.testing.mocks import Mock, TaskFailed
 from sfc.testing.outcome import Outcome
-from sfc.testing.run import Endless, MissingMock, run
-from sfc.testing.step import Step, step
+from sfc.testing.running import Endless, MissingMock, run
+from sfc.testing.stages import Step, step
 
 __all__ = ["Endless", "Loaded", "MissingMock", "Mock", "Outcome", "Step", "TaskFailed", "load", "run", "step"]

@@ -29,7 +29,7 @@ from sfc.registry.documents import parse_document
 from sfc.testing.coverage import Coverage
 from sfc.testing.definitions import Loaded, load
 from sfc.testing.outcome import Outcome
-from sfc.testing.run import run
+from sfc.testing.running import run
 
 ENDINGS = (".test.yaml", ".test.yml", ".test.json")
 _SUITE = ("blueprint", "cases")

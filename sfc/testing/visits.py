@@ -23,6 +23,7 @@ class Visit:
     left: str = ""
     next: str | None = None
     error: str | None = None
+    done: bool = False  # it has an output
 
 
 def visits_of(history: Iterable[dict[str, Any]]) -> list[Visit]:
@@ -40,6 +41,7 @@ def visits_of(history: Iterable[dict[str, Any]]) -> list[Visit]:
             made.append(inside[branch])
         elif kind.endswith("StateExited"):
             visit = inside.pop(branch)
+            visit.done = True
             visit.output, visit.next, visit.took = row.get("output"), row.get("next"), round(seconds - visit.seconds, 3)
             caught = f"caught {row['caught'] or 'an error'}: " if "caught" in row else ""
             visit.left = f"{caught}{visit.next or ('end' if branch == 0 else 'end of the branch')}"

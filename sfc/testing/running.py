@@ -32,7 +32,7 @@ class MissingMock(BadInput):
         shown = shown if len(shown) <= 200 else shown[:199] + "…"
         super().__init__(
             f"the Task state {state!r} ({resource}) was reached with the input {shown}, and no mock answers it",
-            hint=f'give it one: mocks={{"{state}": [{{"return": {{…}}}}]}}',
+            hint=f'give it one in the mocks: {{"{state}": [{{"return": {{…}}}}]}}',
         )
 
 

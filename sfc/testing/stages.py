@@ -20,7 +20,7 @@ from sfc.engine.turn import Turn
 from sfc.errors import BadInput
 from sfc.testing.definitions import HASH, VERSION, Definition, Loaded, load
 from sfc.testing.mocks import Mocks, payload
-from sfc.testing.run import NOW, carrying, milliseconds
+from sfc.testing.running import NOW, carrying, milliseconds
 from sfc.testing.world import Life, World
 from sfc.wire.ids import flow_id
 

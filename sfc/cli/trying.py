@@ -1,0 +1,252 @@
+"""``sfc run``, ``sfc test`` and ``sfc step``: blueprints without any server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sfc.cli import exits
+from sfc.cli.context import Json
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sfc.cli.output import Column
+    from sfc.testing.cases import Result, Suite
+    from sfc.testing.outcome import Outcome
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A blueprint, or any machine in Amazon States Language (YAML or JSON).")]
+Input = Annotated[str, typer.Option("--input", "-i", metavar="JSON|@FILE|-", help="What it starts with.")]
+MocksFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--mocks", "-m", metavar="FILE", help='Answers by Task state, YAML or JSON: {"Split": [{"throw": {…}}, {"return": {…}}]}.'
+    ),
+]
+Now = Annotated[
+    str, typer.Option("--now", metavar="TIME", help="When it starts, as 2025-06-18T12:00:00Z.  [default: now]", show_default=False)
+]
+CHARACTERS_MAX = 2_000
+
+
+def run(
+    file: File,
+    input_text: Input = "{}",
+    mocks: MocksFile = None,
+    now: Now = "",
+    name: Annotated[str, typer.Option("--name", help="The flow's name, as $$.Execution.Name has it.")] = "run",
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="With the input and output of each state.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a blueprint in memory, with a clock that jumps over every wait. Exit code 1 where it ended badly."""
+    from sfc.cli import output
+    from sfc.cli.starts import read_input
+    from sfc.testing import run as run_in_memory
+
+    given = read_input(input_text)
+    outcome = run_in_memory(file, given, mocks=_mocks(mocks), now=_moment(now), name=name)
+    if as_json:
+        from dataclasses import asdict
+
+        output.print_json(asdict(outcome))
+    else:
+        _print_path(outcome, verbose=verbose)
+        _print_end(outcome)
+    if outcome.status != "SUCCEEDED":
+        raise typer.Exit(exits.FAILED)
+
+
+def try_cases(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Test files (*.test.yaml), blueprints that have one, or folders.")],
+    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.")] = None,
+    update: Annotated[bool, typer.Option("--update", help="Write the golden histories that cases name, as they are now.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run the test files beside blueprints, and show which states and choices they cover. Exit code 1 where a case fails."""
+    from sfc.cli import output
+    from sfc.errors import SfcError
+    from sfc.testing.cases import Result, find_suites, load_suite, run_suite, write_golden
+
+    results: list[Result] = []
+    suites: list[Suite] = []
+    for file in find_suites(paths):
+        try:
+            suite = load_suite(file)
+            if update:
+                for written in write_golden(suite):
+                    output.note(f"wrote {written}")
+        except SfcError as e:
+            results.append(Result(str(file), "(the file itself)", [e.message + (f" ({e.hint})" if e.hint else "")]))
+            continue
+        suites.append(suite)
+        results += run_suite(suite)
+    if junit is not None:
+        from sfc.testing.junit import write_junit
+
+        write_junit(junit, results)
+    if as_json:
+        output.print_json_lines(_plain_result(result) for result in results)
+    else:
+        _print_results(results, suites)
+    if not all(result.passed for result in results):
+        raise typer.Exit(exits.FAILED)
+
+
+def step(
+    file: File,
+    state: Annotated[str, typer.Option("--state", "-s", help="The state; one within a branch too.")],
+    input_text: Input = "{}",
+    mock: Annotated[
+        str | None,
+        typer.Option("--mock", metavar="JSON|@FILE|-", help='A Task\'s answer: {"return": …} or {"throw": {"error": …, "cause": …}}.'),
+    ] = None,
+    mocks: MocksFile = None,
+    retries: Annotated[int, typer.Option("--retries", min=0, help="How many retries are already used up.")] = 0,
+    now: Now = "",
+    as_json: Json = False,
+) -> None:
+    """Enter one state by itself and show what each of its fields makes of the input. Exit code 1 where it fails uncaught."""
+    from sfc.cli import output
+    from sfc.cli.starts import read_input
+    from sfc.testing import step as step_in_memory
+
+    answers = dict(_mocks(mocks) or {})
+    if mock is not None:
+        answers[state] = read_input(mock, "--mock")
+    made = step_in_memory(file, state, read_input(input_text), mocks=answers, retries=retries, now=_moment(now))
+    if as_json:
+        from dataclasses import asdict
+
+        output.print_json(asdict(made))
+    else:
+        lines: list[tuple[str, str]] = [("status", made.status)]
+        previous: Any = object()
+        for stage, value in made.stages.items():
+            lines.append((stage, "(the same)" if value == previous else _shown(value)))
+            previous = value
+        if made.status in ("SUCCEEDED", "CAUGHT_ERROR"):
+            lines += [("output", _shown(made.output)), ("next", made.next or "(the end)")]
+        lines += [("error", made.error or ""), ("cause", made.cause or "")]
+        if made.retrier is not None:
+            lines.append(("retry", f"Retry[{made.retrier}] tries again after {output.duration((made.retry_seconds or 0) * 1000)}"))
+        if made.catcher is not None:
+            lines.append(("caught by", f"Catch[{made.catcher}]"))
+        output.card(f"{made.state} ({made.kind})", lines)
+    if made.status == "FAILED":
+        raise typer.Exit(exits.FAILED)
+
+
+def _mocks(file: Path | None) -> Mapping[str, Any] | None:
+    from sfc.errors import BadInput
+    from sfc.registry.documents import parse_document
+
+    if file is None:
+        return None
+    try:
+        document = parse_document(file.read_text(encoding="utf-8"), str(file))
+    except OSError as e:
+        raise BadInput(f"--mocks names {file}, which can't be read: {e.strerror}") from None
+    if not isinstance(document, dict):
+        raise BadInput(f"{file}: an object of Task states' names and their answers was expected, this is {document!r:.60}")
+    return document
+
+
+def _moment(text: str) -> datetime:
+    from datetime import UTC, datetime
+
+    if not text:
+        return datetime.now(UTC)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time: write one as 2025-06-18T12:00:00Z", param_hint="'--now'") from None
+
+
+def _shown(value: Any) -> str:
+    from sfc.cli.output import shortened
+
+    return shortened([value], CHARACTERS_MAX)[1:-1] if isinstance(value, str) else shortened(value, CHARACTERS_MAX)
+
+
+def _print_path(outcome: Outcome, *, verbose: bool) -> None:
+    from dataclasses import asdict
+
+    from sfc.cli.output import Column, duration, print_rows
+    from sfc.testing.visits import visits_of
+
+    rows = [{**asdict(visit), "number": n} for n, visit in enumerate(visits_of(outcome.history), 1)]
+    columns: list[Column] = [
+        Column("#", lambda v: str(v["number"]), "right", "dim"),
+        Column("after", lambda v: duration(v["seconds"] * 1000), "right", whole=True),
+        Column("state", lambda v: v["state"], whole=True),
+        Column("type", lambda v: v["kind"]),
+        Column("took", lambda v: "" if v["took"] is None else duration(v["took"] * 1000), "right", whole=True),
+        Column("tries", lambda v: str(v["attempts"] or ""), "right"),
+        Column("then", lambda v: v["left"] or (f"failed: {v['error']}" if v["error"] else "stopped")),
+    ]
+    if verbose:
+        columns += [
+            Column("input", lambda v: _shown(v["input"])),
+            Column("output", lambda v: _shown(v["output"]) if v["done"] else ""),
+        ]
+    print_rows(rows, columns, as_json=False, none="no state was entered")
+
+
+def _print_end(outcome: Outcome) -> None:
+    from sfc.cli.output import card, duration
+
+    lines = [("status", outcome.status), ("took", f"{duration(outcome.seconds * 1000)} of its own time")]
+    if outcome.status == "SUCCEEDED":
+        lines.append(("output", _shown(outcome.output)))
+    card(outcome.id, [*lines, ("error", outcome.error or ""), ("cause", outcome.cause or "")])
+
+
+def _plain_result(result: Result) -> dict[str, Any]:
+    outcome = result.outcome
+    return {
+        "file": result.file,
+        "case": result.name,
+        "passed": result.passed,
+        "problems": result.problems,
+        "seconds": round(result.took, 6),
+        "status": outcome.status if outcome else None,
+        "path": outcome.path if outcome else None,
+    }
+
+
+def _print_results(results: Iterable[Result], suites: list[Suite]) -> None:
+    from sfc.cli import output
+
+    rows = [
+        {"file": r.file, "case": r.name, "result": "passed" if r.passed else "FAILED", "took": output.duration(r.took * 1000)}
+        for r in results
+    ]
+    columns = [_plain("file"), _plain("case"), _plain("result"), _plain("took")]
+    output.print_rows(rows, columns, as_json=False, none="no cases")
+    for result in results:
+        for problem in result.problems:
+            output.say(f"{result.file}: {result.name}: {problem}")
+    covered = []
+    for suite in suites:
+        of = suite.coverage
+        covered.append(
+            {
+                "blueprint": str(suite.blueprint),
+                "states": f"{sum(of.states.values())} of {len(of.states)}",
+                "choices": f"{sum(of.ways.values())} of {len(of.ways)}",
+                "missed": ", ".join(of.missed),
+            }
+        )
+    if covered:
+        output.print_rows(covered, [_plain("blueprint"), _plain("states"), _plain("choices"), _plain("missed")], as_json=False, none="")
+    failed = sum(row["result"] != "passed" for row in rows)
+    output.say(f"{len(rows)} case{'s' * (len(rows) != 1)}, {failed} failed")
+
+
+def _plain(title: str) -> Column:
+    from sfc.cli.output import Column
+
+    return Column(title, lambda row: str(row[title]))
