@@ -18,9 +18,11 @@ import yaml
 from sfc.errors import BadInput
 
 SUFFIXES = (".yaml", ".yml", ".json")
+VALUES_MAX = 1_000_000
+"""Of a document: a few lines of aliases to aliases could stand for any number."""
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """Keeps to what JSON can say."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - as the base class has it
@@ -32,25 +34,46 @@ class _Loader(yaml.SafeLoader):
             if key.tag == "tag:yaml.org,2002:merge":
                 continue
             if key.tag != "tag:yaml.org,2002:str":
-                raise yaml.composer.ComposerError(None, None, "expected a name: put it in quotes", key.start_mark)
-            if key.value in seen:
-                raise yaml.composer.ComposerError(None, None, f"{key.value!r} is here twice", key.start_mark)
-            seen.add(key.value)
+                self.refuse("expected a name: put it in quotes", key)
+            elif key.value in seen:
+                self.refuse(f"{key.value!r} is here twice", key)
+            seen.add(str(key.value))
+        return node
+
+    def refuse(self, message: str, key: yaml.Node) -> None:
+        """What to do about a name that can't be one."""
+        raise yaml.composer.ComposerError(None, None, message, key.start_mark)
+
+    def get_single_node(self) -> yaml.Node | None:
+        node: yaml.Node | None = super().get_single_node()
+        if node is not None and _values(node, {}) > VALUES_MAX:
+            raise yaml.composer.ComposerError(None, None, f"its aliases stand for more than {VALUES_MAX} values", node.start_mark)
         return node
 
 
+def _values(node: yaml.Node, counted: dict[int, int]) -> int:
+    """How many values a node stands for when every alias is written out."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in counted:
+        counted[id(node)] = VALUES_MAX + 1  # what holds itself has no end
+        inner = [value for _, value in node.value] if isinstance(node, yaml.MappingNode) else node.value
+        counted[id(node)] = 1 + sum(_values(value, counted) for value in inner)
+    return counted[id(node)]
+
+
 def _implicit(tag: str, pattern: str, first: str) -> None:
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first))
+    Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first))
 
 
-def _float(loader: _Loader, node: yaml.ScalarNode) -> float:
+def _float(loader: Loader, node: yaml.ScalarNode) -> float:
     value = float(loader.construct_scalar(node))
     if math.isinf(value):
         raise yaml.constructor.ConstructorError(None, None, f"{node.value} is too large for a number", node.start_mark)
     return value
 
 
-def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
+def _int(loader: Loader, node: yaml.ScalarNode) -> int:
     return int(loader.construct_scalar(node))
 
 
@@ -59,9 +82,9 @@ _implicit("bool", "true|True|TRUE|false|False|FALSE", "tTfF")
 _implicit("int", "-?(?:0|[1-9][0-9]*)", "-0123456789")
 _implicit("float", r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", "-0123456789")
 _implicit("merge", "<<", "<")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^$"), [""])
-_Loader.add_constructor("tag:yaml.org,2002:float", _float)
-_Loader.add_constructor("tag:yaml.org,2002:int", _int)
+Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^$"), [""])
+Loader.add_constructor("tag:yaml.org,2002:float", _float)
+Loader.add_constructor("tag:yaml.org,2002:int", _int)
 
 
 def parse_document(text: str, source: str) -> Any:
@@ -69,7 +92,7 @@ def parse_document(text: str, source: str) -> Any:
     if source.endswith(".json"):
         return _parse_json(text, source)
     try:
-        return yaml.load(text, Loader=_Loader)
+        return yaml.load(text, Loader=Loader)
     except yaml.MarkedYAMLError as e:
         mark = e.problem_mark or e.context_mark
         where = f"{source}, line {mark.line + 1}, column {mark.column + 1}" if mark else source
@@ -102,10 +125,11 @@ def load_documents(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """Blueprints and tasks of a file, or of a folder and all below it, as (file, document), in order of their names.
 
     In a folder only files count that end in .yaml, .yml or .json and whose top level has States, StartAt or Name: records and
-    expected results may lie beside them. Files and folders whose names begin with . or _ are left out. Raises BadInput for what is not there or can't be read.
+    expected results may lie beside them. Files and folders whose names begin with . or _ are left out. Raises BadInput for what is
+    not there or can't be read.
     """
     if path.is_dir():
-        files = sorted(f for f in path.rglob("*") if f.suffix in SUFFIXES and f.is_file() and not _left_out(f.relative_to(path)))
+        files = sorted(f for f in path.rglob("*") if f.suffix in SUFFIXES and f.is_file() and not left_out(f.relative_to(path)))
         read = [(str(f), _read(f)) for f in files]
         documents = [(name, d) for name, d in read if isinstance(d, dict) and not d.keys().isdisjoint(("States", "StartAt", "Name"))]
         if not documents:
@@ -119,7 +143,8 @@ def load_documents(path: Path) -> list[tuple[str, dict[str, Any]]]:
     return [(str(path), document)]
 
 
-def _left_out(place: Path) -> bool:
+def left_out(place: Path) -> bool:
+    """Whether a file of a folder is none of its documents: something in its way begins with . or _."""
     return any(part.startswith((".", "_")) for part in place.parts)
 
 

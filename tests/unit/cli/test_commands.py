@@ -304,7 +304,8 @@ def test_validate_only_warns_of_a_task_that_it_can_not_see(tmp_path: Path) -> No
     file.write_text('StartAt: A\nStates: {A: {Type: Task, Resource: "task:elsewhere", End: true}}\nSfc: {Name: b}\n')
     result = run("validate", str(file))
     assert (result.code, result.out.splitlines()[-1]) == (0, "1 document, 0 problems, 1 warning")
-    assert f"warning: {file}#/States/A/Resource: " in result.out
+    assert f"{file}:2:36: warning: there is no task elsewhere." in result.out
+    assert result.out.splitlines()[0].endswith(" [unknown-task] /States/A/Resource")
 
 
 def test_publish_sends_lines_as_they_stand_and_says_which_had_no_key(tmp_path: Path) -> None:

@@ -1,0 +1,186 @@
+"""Where in a file each part of a document stands: line and column of a JSON pointer.
+
+A document is read to its end here, whatever is wrong with it: what JSON does not have (a name that is there twice, a name that is no
+text) becomes a problem with its place, and reading goes on. What is no YAML or JSON at all is one problem.
+
+A part that stands under a YAML anchor (``&name``) and is used again by ``*name`` or ``<<: *name`` has one place, that of the anchor.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import yaml
+
+from sfc.errors import BadInput, Problem
+from sfc.registry.documents import Loader
+from sfc.registry.nodes import JsonNodes, Node
+from sfc.registry.shapes import join
+
+_OF_THE_NAME = ("unknown-field", "old-dialect", "duplicate-field", "duplicate-key", "bad-key")
+_TEXT = "tag:yaml.org,2002:str"
+_REFUSED = "refused"  # style of a name that was no text
+
+
+class Place(NamedTuple):
+    """Lines and columns count from 1, columns in characters. ``end_column`` is the one behind the last character, on the same line."""
+
+    line: int
+    column: int
+    end_column: int
+
+
+class Read(NamedTuple):
+    """A document as it was read. ``problems``: what is wrong with the text itself; ``document`` is None when there is none."""
+
+    source: str
+    text: str
+    document: Any
+    places: Places
+    problems: list[tuple[Problem, Place]]
+
+
+class Places:
+    """Finds the place of a JSON pointer."""
+
+    def __init__(self, text: str, root: Node | None) -> None:
+        self._text = text
+        self._root = root
+        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
+
+    def of(self, problem: Problem) -> Place:
+        """Where a problem stands. Of a wrong name the name, of a wrong value the value, of an object or a list the name before it.
+
+        A pointer to what is missing leads to the object that lacks it.
+        """
+        node, name = self._root, None
+        tokens = [token.replace("~1", "/").replace("~0", "~") for token in problem.pointer.split("/")[1:]]
+        for token in tokens:
+            if node is None or token not in node.inner:
+                break
+            name = node.names.get(token)
+            node = node.inner[token]
+        if node is None:
+            return self.between(0, 0)
+        if name is not None and (not node.plain or problem.code in _OF_THE_NAME):
+            return self.between(*name)
+        return self.between(node.start, node.end if node.plain else node.start + 1)
+
+    def between(self, start: int, end: int) -> Place:
+        """The place of a stretch of the text, cut at the end of its first line."""
+        line = bisect_right(self._lines, start)
+        column = start - self._lines[line - 1] + 1
+        return Place(line, column, max(column + 1, column + min(end, start + len(self.line(line)) - column + 1) - start))
+
+    def line(self, number: int) -> str:
+        """The text of a line."""
+        start = self._lines[number - 1] if 0 < number <= len(self._lines) else len(self._text)
+        return self._text[start : self._text.find("\n", start) if "\n" in self._text[start:] else None].rstrip("\r")
+
+
+def read_document(text: str, source: str) -> Read:
+    """Reads a YAML or JSON text (by the end of ``source``) as far as it can be read. Never raises."""
+    return _read_json(text, source) if source.endswith(".json") else _read_yaml(text, source)
+
+
+def _failed(text: str, source: str, message: str, line: int, column: int) -> Read:
+    place = Place(max(line, 1), max(column, 1), max(column, 1) + 1)
+    return Read(source, text, None, Places(text, None), [(Problem("syntax", "", message), place)])
+
+
+class _Tolerant(Loader):
+    """Goes on where the loader would refuse a name."""
+
+    def refuse(self, message: str, key: yaml.Node) -> None:
+        if not isinstance(key, yaml.ScalarNode):
+            super().refuse(message, key)
+        elif key.tag != _TEXT:
+            key.tag, key.style = _TEXT, _REFUSED
+
+
+def _read_yaml(text: str, source: str) -> Read:
+    loader = None
+    try:
+        loader = _Tolerant(text)
+        composed = loader.get_single_node()
+        clashes = [] if composed is None else list(_clashes(composed, "", set()))
+        document = None if composed is None else loader.construct_document(composed)
+        root = None if composed is None else _from_yaml(composed, {})
+    except yaml.MarkedYAMLError as e:
+        mark = e.problem_mark or e.context_mark
+        message = f"expected a YAML document: {e.problem or e.context}"
+        return _failed(text, source, message, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1)
+    except yaml.reader.ReaderError as e:
+        before = text[: e.position]
+        column = e.position - (before.rfind("\n") + 1) + 1
+        return _failed(text, source, f"expected a YAML document: {e.reason}", before.count("\n") + 1, column)
+    except (yaml.YAMLError, RecursionError, ValueError) as e:
+        return _failed(text, source, f"expected a YAML document: {e}", 1, 1)
+    finally:
+        if loader is not None:
+            loader.dispose()
+    places = Places(text, root)
+    return Read(source, text, document, places, [(p, places.between(n.start_mark.index, n.end_mark.index)) for p, n in clashes])
+
+
+def _clashes(node: yaml.Node, pointer: str, seen: set[int]) -> Iterator[tuple[Problem, yaml.Node]]:
+    """Names that are no text, and names that an object has twice. An anchored part is looked at once."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield from _clashes(value, join(pointer, number), seen)
+    elif isinstance(node, yaml.MappingNode):
+        names: set[str] = set()
+        for key, value in node.value:
+            here = join(pointer, key.value)
+            if getattr(key, "style", "") == _REFUSED:
+                yield Problem("bad-key", here, f"expected a name (a text), came {key.value or 'nothing'}", "Put it in quotes."), key
+            elif key.tag == _TEXT and key.value in names:
+                yield _twice(here, key.value), key
+            names.add(key.value)
+            yield from _clashes(value, here, seen)
+
+
+def _twice(pointer: str, name: str) -> Problem:
+    return Problem("duplicate-key", pointer, f"expected each name once, came {name!r} again", "Remove one of them.")
+
+
+def _from_yaml(node: yaml.Node, made: dict[int, Node]) -> Node:
+    """After construction, when merges (``<<``) have been put into their objects. Shared by all aliases of the same anchor."""
+    if id(node) in made:
+        return made[id(node)]
+    here = made[id(node)] = Node(node.start_mark.index, node.end_mark.index, isinstance(node, yaml.ScalarNode))
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here.names[key.value] = (key.start_mark.index, key.end_mark.index)
+            here.inner[key.value] = _from_yaml(value, made)
+    elif isinstance(node, yaml.SequenceNode):
+        here.inner = {str(number): _from_yaml(value, made) for number, value in enumerate(node.value)}
+    return here
+
+
+def _read_json(text: str, source: str) -> Read:
+    try:
+        document = json.loads(text, parse_constant=_no_constant)
+        nodes = JsonNodes(text)
+        root = nodes.root()
+    except json.JSONDecodeError as e:
+        return _failed(text, source, f"expected a JSON document: {e.msg}", e.lineno, e.colno)
+    except RecursionError:
+        return _failed(text, source, "expected a JSON document, came one that is nested too deeply", 1, 1)
+    except BadInput as e:
+        found = re.search(rf"(?<![\w\"]){re.escape(e.message)}(?![\w\"])", text)
+        place = Places(text, None).between(found.start() if found else 0, found.end() if found else 1)
+        return _failed(text, source, f"expected a JSON document: {e.message} is no JSON value", place.line, place.column)
+    places = Places(text, root)
+    return Read(source, text, document, places, [(_twice(pointer, name), places.between(*at)) for pointer, name, *at in nodes.twice])
+
+
+def _no_constant(name: str) -> Any:
+    raise BadInput(name)
