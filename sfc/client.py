@@ -82,8 +82,8 @@ class Client:
         return self._object("GET", f"/flows/{_part(flow)}")
 
     def history(self, flow: str, run: int | None = None) -> list[Json]:
-        """The events, in order."""
-        return self._list("events", f"/flows/{_part(flow)}/history", _given(run=run))
+        """The events, in order: all of them, page by page."""
+        return list(self._pages("events", f"/flows/{_part(flow)}/history", _given(run=run)))
 
     def pause(self, flow: str, reason: str = "") -> Json:
         return self._object("POST", f"/flows/{_part(flow)}/pause", body=True, content=_given(reason=reason))
@@ -122,7 +122,8 @@ class Client:
         return self._object("GET", f"/blueprints/{_part(name)}", _given(version=version))
 
     def blueprint_versions(self, name: str) -> list[Json]:
-        return self._list("versions", f"/blueprints/{_part(name)}/versions")
+        """Oldest first: all of them, page by page."""
+        return list(self._pages("versions", f"/blueprints/{_part(name)}/versions"))
 
     def pause_blueprint(self, name: str, reason: str = "", *, version: int | None = None, timers: str = "") -> Json:
         """The whole blueprint, or one version. ``timers``: freeze (default) or run."""
@@ -187,7 +188,8 @@ class Client:
     # Drafts; ``kind`` is blueprint or task
 
     def drafts(self) -> list[Json]:
-        return self._list("drafts", "/drafts")
+        """All of them, page by page."""
+        return list(self._pages("drafts", "/drafts"))
 
     def draft(self, kind: str, name: str) -> Json:
         return self._object("GET", _draft(kind, name))
@@ -332,6 +334,15 @@ class Client:
 
     def _post(self, path: str, content: Mapping[str, Any]) -> Json:
         return self._object("POST", path, content=content, body=True)
+
+    def _pages(self, member: str, path: str, query: Mapping[str, Any] | None = None) -> Iterator[Json]:
+        cursor = ""
+        while True:
+            page = self._object("GET", path, {**(query or {}), **_given(cursor=cursor)})
+            yield from page[member]
+            cursor = page["next_cursor"]
+            if not cursor:
+                return
 
     def _list(self, member: str, path: str, query: Mapping[str, Any] | None = None) -> list[Json]:
         return list(self._object("GET", path, query)[member])

@@ -14,6 +14,7 @@ from sfc.errors import BadInput, UnknownName
 from sfc.ports import DeadLetterDocument
 from sfc_gateway.access import By
 from sfc_gateway.bodies import PAYLOAD_BYTES_MAX, json_response, read_json
+from sfc_gateway.paging import LIMIT, Cursor, Limit
 from sfc_gateway.services import Services
 
 
@@ -22,8 +23,8 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/dead-letters", summary="What could not be understood, newest first")
     def list_dead_letters(
-        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-        cursor: str = "",
+        limit: Limit = LIMIT,
+        cursor: Cursor = "",
         state: Annotated[Literal["open", "replayed", "discarded", "all"], Query(description="What became of them.")] = "open",
     ) -> Response:
         return json_response(services.index.dead_letters(limit, cursor, "" if state == "all" else state))

@@ -15,6 +15,7 @@ from sfc.registry.holds import applying
 from sfc.registry.status import RETIRED
 from sfc_gateway import deploys
 from sfc_gateway.bodies import DEPLOY_BYTES_MAX, json_response, read_document, read_json
+from sfc_gateway.paging import LIMIT, Cursor, Limit, number_in, page
 from sfc_gateway.services import Services
 
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Default: the current one.")]
@@ -69,8 +70,9 @@ def router(services: Services) -> APIRouter:
         return json_response({**head, **asdict(services.registry.version(name, version))})
 
     @routes.get("/blueprints/{name}/versions", summary="The versions of a blueprint, oldest first")
-    def list_versions(name: str) -> Response:
-        return json_response({"versions": services.registry.versions(name)})
+    def list_versions(name: str, limit: Limit = LIMIT, cursor: Cursor = "") -> Response:
+        found = services.registry.versions(name, number_in(cursor, cursor) if cursor else 0, limit + 1)
+        return json_response(page("versions", found, limit, lambda one: str(one.version)))
 
     @routes.get("/tasks", summary="All tasks, by name")
     def list_tasks() -> Response:

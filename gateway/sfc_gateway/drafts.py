@@ -7,11 +7,13 @@ from starlette.concurrency import run_in_threadpool
 
 from sfc.errors import InvalidDocument
 from sfc.registry import Drafts
-from sfc.registry.drafts import ready
+from sfc.registry.drafts import KINDS, ready
+from sfc.registry.shapes import NAME
 from sfc_gateway import deploys
 from sfc_gateway.access import By
 from sfc_gateway.bodies import json_response, read_document
 from sfc_gateway.definitions import deployed
+from sfc_gateway.paging import LIMIT, Cursor, Limit, no_cursor, page
 from sfc_gateway.services import Services
 
 
@@ -20,8 +22,12 @@ def router(services: Services) -> APIRouter:
     drafts = Drafts(services.registry)
 
     @routes.get("", summary="All drafts")
-    def list_drafts() -> Response:
-        return json_response({"drafts": drafts.all()})
+    def list_drafts(limit: Limit = LIMIT, cursor: Cursor = "") -> Response:
+        """Blueprints first, by name."""
+        kind, colon, name = cursor.partition(":")
+        if cursor and not (colon and kind in KINDS and NAME(name)):
+            raise no_cursor(cursor)
+        return json_response(page("drafts", drafts.all((kind, name), limit + 1), limit, lambda draft: f"{draft.kind}:{draft.name}"))
 
     @routes.get("/{kind}/{name}", summary="One draft and its document")
     def get_draft(kind: str, name: str) -> Response:

@@ -9,16 +9,19 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from sfc.engine.commands import Pause, Redrive, Resume, Stop
 from sfc.errors import BadInput, UnknownName
+from sfc.monitor.paging import PAGE_MAX
 from sfc.ports import FlowQuery
 from sfc.runtime.starts import did_you_mean, new_uuid7
 from sfc.wire.ids import ID_CHARACTERS_MAX
 from sfc_gateway.access import By
 from sfc_gateway.bodies import json_response, read_options, time_ms
+from sfc_gateway.paging import LIMIT, Cursor, Limit, number_in, page
 from sfc_gateway.paused_by import page_with_holds, query_of_paused, with_holds
 from sfc_gateway.services import Services
 from sfc_gateway.verdicts import ask
 
 _FLOW_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}:[A-Za-z0-9._:-]+").fullmatch
+_RUN_MAX = 2**63 - 1
 _STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PAUSED")
 
 
@@ -35,8 +38,8 @@ def router(services: Services) -> APIRouter:
         q: Annotated[str, Query(description="Somewhere in id, error or cause.")] = "",
         started_from: Annotated[str, Query(description="RFC 3339 or milliseconds since 1970; inclusive.")] = "",
         started_to: Annotated[str, Query(description="The same; exclusive.")] = "",
-        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-        cursor: Annotated[str, Query(description="The next_cursor of a page.")] = "",
+        limit: Limit = LIMIT,
+        cursor: Cursor = "",
     ) -> Response:
         wanted = status.upper()
         if wanted and wanted not in _STATUSES:
@@ -67,11 +70,25 @@ def router(services: Services) -> APIRouter:
         return json_response(with_holds(found, services.definitions))
 
     @routes.get("/{flow}/history", summary="The events of a flow, in order")
-    def get_history(flow: str, run: Annotated[int | None, Query(description="Default: the latest.")] = None) -> Response:
+    def get_history(
+        flow: str,
+        run: Annotated[int | None, Query(ge=0, le=_RUN_MAX, description="Default: the latest, or the cursor's.")] = None,
+        limit: Limit = PAGE_MAX,
+        cursor: Cursor = "",
+    ) -> Response:
+        """A cursor stays with its run, also when the flow has begun another one meanwhile."""
+        seq = 0
+        if cursor:
+            run_text, _, seq_text = cursor.partition(":")
+            run, seq = number_in(run_text, cursor), number_in(seq_text, cursor)
         found = services.index.history(_flow_id(flow), run)
         if not found:
             raise UnknownName(f"there is no history of {flow}{'' if run is None else f' in run {run}'}", hint="`sfc flows list`")
-        return json_response({"flow": flow, "events": found})
+        behind = [event for event in found if event["seq"] > seq]
+        if run is None and len(behind) > limit:
+            known = services.index.get(flow)
+            run = known.run if known is not None else None
+        return json_response({"flow": flow, **page("events", behind, limit, lambda event: f"{run or 0}:{event['seq']}")})
 
     @routes.post("/{flow}/pause", summary="Pause a flow")
     async def pause_flow(flow: str, request: Request, by: By = "") -> Response:

@@ -50,10 +50,13 @@ class Drafts:
             row = edit.session.merge(DraftRow(kind=kind, name=name, document=text, by=by, updated_ms=edit.now_ms))
             return _info(row)
 
-    def all(self) -> list[DraftInfo]:
-        """All, blueprints first, by name."""
+    def all(self, after: tuple[str, str] = ("", ""), limit: int | None = None) -> list[DraftInfo]:
+        """All, blueprints first, by name; or at most ``limit`` of those behind a kind and name."""
+        kind, name = after
+        behind = (col(DraftRow.kind) > kind) | ((col(DraftRow.kind) == kind) & (col(DraftRow.name) > name))
         with self._registry.read() as session:
-            return [_info(row) for row in session.exec(select(DraftRow).order_by(col(DraftRow.kind), col(DraftRow.name)))]
+            rows = select(DraftRow).where(behind).order_by(col(DraftRow.kind), col(DraftRow.name)).limit(limit)
+            return [_info(row) for row in session.exec(rows)]
 
     def get(self, kind: str, name: str) -> DraftInfo:
         with self._registry.read() as session:

@@ -164,12 +164,12 @@ class Registry:
             row = self._blueprint_row(session, name)
             return blueprint_info(row, _current(session, row))
 
-    def versions(self, name: str) -> list[BlueprintVersion]:
-        """Of a blueprint, oldest first."""
+    def versions(self, name: str, after: int = 0, limit: int | None = None) -> list[BlueprintVersion]:
+        """Of a blueprint, oldest first: all, or at most ``limit`` of those behind number ``after``."""
         with self.read() as session:
             self._blueprint_row(session, name)
-            found = select(BlueprintVersionRow).where(BlueprintVersionRow.name == name).order_by(col(BlueprintVersionRow.version))
-            return [blueprint_version(row) for row in session.exec(found)]
+            found = select(BlueprintVersionRow).where(BlueprintVersionRow.name == name, col(BlueprintVersionRow.version) > after)
+            return [blueprint_version(row) for row in session.exec(found.order_by(col(BlueprintVersionRow.version)).limit(limit))]
 
     def version(self, name: str, version: int) -> BlueprintVersion:
         with self.read() as session:
