@@ -388,8 +388,8 @@ class OwnedShard:
         for job in overlay.jobs:
             if job.target.kind == "topic":
                 self._append(job.flow, Dispatched(job.token))
-        if self._clock.monotonic_s() - began_s > SLOW_COMMIT_S:
-            self._renew_fence()
+        if self._clock.monotonic_s() - began_s > SLOW_COMMIT_S:  # a late end of this transaction must not end the next one
+            self._renew_fence("a commit took over a second")
 
     def _write(self, overlay: Overlay) -> dict[bytes, bytes | None]:
         """The transaction. One that refuses exactly-once jobs is written again without them: they fail alone (EXACTLY-ONCE 25)."""
@@ -399,17 +399,30 @@ class OwnedShard:
             try:
                 return write_interval(self._fence, self._names, self.state, overlay, self._store, self._names.commands)
             except TransactionAborted as e:
-                told = {(topic, key) for topic, key, _ in e.refused}
-                topics = {topic for topic, _ in told}
-                refused = [job for job in overlay.jobs if (job.target.topic, job.flow.encode()) in told]
-                if not refused or attempt > REFUSED_ALONE:
-                    refused = [job for job in overlay.jobs if job.target.topic in topics]
+                refused = self._refused(overlay.jobs, e, alone=attempt <= REFUSED_ALONE)
                 if not refused:
                     raise
                 self._fail_jobs(overlay, refused, e.message)
+                # The client counts the refused records: "skipped sequence numbers", when the same partition gets others (librdkafka).
+                self._renew_fence("a transaction was refused")
                 self._outlets.flush()
             except RecordTooLarge as e:  # what decide lets through is smaller; the limits of the topics were lowered, say
                 raise ShardStopped(f"shard {self.number} can't write its interval: {e.message}") from e
+
+    def _refused(self, jobs: list[DispatchJob], why: TransactionAborted, *, alone: bool) -> list[DispatchJob]:
+        """The jobs that a transaction did not take; not ``alone``: all for their topics. Kafka refuses a whole batch for one record that
+        is too large: then those are meant that are."""
+        told = {(topic, key) for topic, key, _ in why.refused}
+        topics = {topic for topic, _ in told}
+        refused = [job for job in jobs if (job.target.topic, job.flow.encode()) in told] if alone else []
+        if not refused:
+            return [job for job in jobs if job.target.topic in topics]
+        limits = {job.target.topic: self._bytes_max(job.target.topic) for job in refused}
+        return [job for job in refused if len(job.value) > limits[job.target.topic]] or refused
+
+    def _bytes_max(self, topic: str) -> float:
+        info = self._log_port.describe(topic)
+        return float((info and info.config.get("max.message.bytes")) or "inf")
 
     def _fail_jobs(self, overlay: Overlay, failed: list[DispatchJob], reason: str) -> None:
         """Takes exactly-once jobs out of the interval; their flows hear of it by command."""
@@ -425,9 +438,9 @@ class OwnedShard:
             lost = [job for job in overlay.jobs if job.target.topic not in self._known_topics]
             self._fail_jobs(overlay, lost, "there is no such topic")
 
-    def _renew_fence(self) -> None:
-        """A late end of this transaction must not end the next one (EXACTLY-ONCE 24)."""
-        _log.warning("a commit took over a second; the transactional producer is renewed", action="fence-renewed", shard=self.number)
+    def _renew_fence(self, why: str) -> None:
+        """Only straight after a commit or an abort that succeeded: until then the shard was ours."""
+        _log.warning(f"{why}; the transactional producer is renewed", action="fence-renewed", shard=self.number)
         self._fence.close()
         self._fence = self._log_port.transaction(self._names.transactional_id(self.number))
 

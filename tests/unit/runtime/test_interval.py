@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from sfc.errors import RecordTooLarge
+from sfc.errors import RecordTooLarge, TransactionAborted
 from sfc.ports import TopicSpec
-from sfc.runtime.interval import HISTORY_BYTES_MAX
+from sfc.runtime.interval import HISTORY_BYTES_MAX, write_interval
 from sfc.wire.definitions import BlueprintHead, BlueprintVersion
 from sfc.wire.partition import partition_of
 from tests.unit.runtime.lane_bench import NAMES, SHARDS, Bench, settle
@@ -42,6 +42,28 @@ def test_an_exactly_once_job_that_its_topic_refuses_fails_its_flow_alone(bench: 
     assert (by_flow["tiny:a"].status, by_flow["tiny:a"].error) == ("FAILED", "SFC.DispatchFailed")
     assert [by_flow[other].status for other in others] == ["SUCCEEDED"] * 3
     assert len(bench.all("small")) == 3
+    lane.close()
+
+
+def test_of_a_batch_that_is_refused_only_what_is_too_large_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule 25: Kafka names every record of a batch that one of them made too large."""
+    bench.log.create([TopicSpec("small", 1, {"max.message.bytes": "2000"})])
+    deploy(bench, "tiny", {"S": {"Type": "Task", "Resource": "topic:small", "End": True}})
+    lane = bench.lane()
+    settle(bench, [lane], 3)
+    home = partition_of(b"tiny:a", SHARDS)
+    other = next(f"tiny:{n}" for n in range(20) if partition_of(b"tiny:%d" % n, SHARDS) == home)
+
+    def refuses(fence: Any, names: Any, shard: Any, overlay: Any, *more: Any) -> Any:
+        if any(len(job.value) > 2_000 for job in overlay.jobs):
+            raise TransactionAborted("refused", tuple((job.target.topic, job.flow.encode(), "too large") for job in overlay.jobs))
+        return write_interval(fence, names, shard, overlay, *more)
+
+    monkeypatch.setattr("sfc.runtime.shard.write_interval", refuses)
+    bench.start("tiny:a", "x" * 5_000)
+    bench.start(other, 1)
+    bench.run([lane], lambda: len(bench.answers) == 2)
+    assert {a.flow: a.status for a in bench.answers} == {"tiny:a": "FAILED", other: "SUCCEEDED"}
     lane.close()
 
 

@@ -25,7 +25,7 @@ from tests.unit.runtime.lane_bench import NAMES, SHARDS, Bench, settle
 HOME = partition_of(b"twice:a", SHARDS)
 TASK = {"Type": "Task", "Resource": "task:echo@1", "End": True}
 TELL = {"Type": "Task", "Resource": "topic:audit", "End": True}
-MAP = {"Type": "Map", "ItemProcessor": {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}, "End": True}
+NEWER = {"Type": "OfTomorrow", "End": True}
 
 
 def deploy(bench: Bench, name: str, state: dict[str, Any]) -> None:
@@ -79,7 +79,7 @@ def test_a_living_flow_of_a_version_that_is_not_known_stops_its_shard_and_no_oth
     if how == "unknown":
         del known._versions["twice", 1]
     else:
-        state = MAP if how == "cannot be compiled" else TASK
+        state = NEWER if how == "cannot be compiled" else TASK
         hash_ = "h-twice" if how == "cannot be compiled" else "h-other"
         known._versions["twice", 1] = BlueprintVersion("twice", 1, hash_, {"StartAt": "S", "States": {"S": state}})
     known._programs.clear()
@@ -130,7 +130,9 @@ def test_a_record_below_the_shards_position_is_never_taken(bench: Bench) -> None
 
 
 @pytest.mark.parametrize(
-    ("state", "why"), [(MAP, "Map"), ({**TASK, "Resource": "task:nope@3"}, "nope@3")], ids=["of a newer release", "of an unknown task"]
+    ("state", "why"),
+    [(NEWER, "OfTomorrow"), ({**TASK, "Resource": "task:nope@3"}, "nope@3")],
+    ids=["of a newer release", "of an unknown task"],
 )
 def test_a_start_of_a_version_that_cannot_be_run_here_is_refused_with_the_reason(bench: Bench, state: dict[str, Any], why: str) -> None:
     """Rule 8, and no other flow is touched by it."""
