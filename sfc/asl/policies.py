@@ -12,7 +12,7 @@ from sfc.asl.states import SECONDS_MAX, Merge
 
 _RETRIER = ("ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy", "Comment")
 _CATCHER = ("ErrorEquals", "Next", "ResultPath", "Comment")
-_RESERVED = (
+RESERVED = (
     "States.ALL", "States.HeartbeatTimeout", "States.Timeout", "States.TaskFailed", "States.Permissions", "States.ResultPathMatchFailure",
     "States.ParameterPathFailure", "States.QueryEvaluationError", "States.BranchFailed", "States.NoChoiceMatched",
     "States.IntrinsicFailure", "States.ExceedToleratedFailureThreshold", "States.ItemReaderFailed", "States.ResultWriterFailed",
@@ -126,8 +126,8 @@ def _errors(checks: Checks, document: dict[str, Any], pointer: str) -> tuple[str
     for number, name in enumerate(names):
         if not isinstance(name, str):
             checks.wrong_type(at(here, number), "an error name (a text)", name)
-        elif name.startswith("States.") and name not in _RESERVED:
-            hint = did_you_mean(name, _RESERVED)
+        elif name.startswith("States.") and name not in RESERVED:
+            hint = did_you_mean(name, RESERVED)
             checks.warning("unknown-error", at(here, number), f"expected one of the language's error names, came {name!r}", hint)
     if ALL in names and len(names) > 1:
         checks.error("states-all-alone", here, f"expected {ALL} alone in its list, came it with others", "Give it an entry of its own.")

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sfc.asl.checks import Checks, at, came, did_you_mean
+from sfc.asl.dialect import modernise, original
+from sfc.asl.hazards import hazards
 from sfc.asl.machine import Machine
 from sfc.asl.policies import read_retry
 from sfc.asl.retry import Retrier
@@ -59,8 +61,13 @@ def _read(definition: Any) -> tuple[Machine | None, list[Problem]]:
     if _too_deep(definition):
         checks.error("too-deep", "", f"expected at most {_DEPTH_MAX} levels of objects and lists in one another, came more")
         return None, checks.problems
-    document = checks.object(definition, "", "a state machine")
-    return (None if document is None else _Reader(checks, document).machine()), checks.problems
+    document, slips, renamed = modernise(definition, _MACHINE)
+    document = checks.object(document, "", "a state machine")
+    machine = None if document is None else _Reader(checks, document).machine()
+    found = [*slips, *checks.problems, *hazards(document)]
+    if any(slip.severity == "error" for slip in slips):
+        machine = None  # what was understood is not what stands there
+    return machine, [problem._replace(pointer=original(problem.pointer, renamed)) for problem in found]
 
 
 def _too_deep(document: Any) -> bool:
