@@ -2,8 +2,10 @@
 
 1: Task, Choice, Parallel, Pass, Wait, Succeed, Fail; holds of blueprints.
 2: holds of versions, groups and tasks. No log of rules 1 has any, but a flow that is started or redriven under a blueprint's hold now
-says that it ``stood``, its frozen time is counted from there, and a States.Timeout says what was awaited. What is too large or too deep
-fails before it is written (payloads of a Parallel, nesting, one decision's history), and a flow that ends too large is kept bare.
+says that it ``stood``, its frozen time is counted from there, and a States.Timeout says what was awaited.
+3: signals. No log of rules 2 has any, and an engine of rules 2 could not read them. What is too large or too deep
+fails before it is written (payloads of a Parallel, nesting, one decision's history), and a flow that ends too large is kept bare: such
+commands brought an engine of rules 2 down, and it committed nothing of them.
 """
 
-RULES = 2
+RULES = 3

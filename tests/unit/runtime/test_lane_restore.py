@@ -133,8 +133,6 @@ def test_a_record_below_the_shards_position_is_never_taken(bench: Bench) -> None
     ("state", "why"),
     [(NEWER, "OfTomorrow"), ({**TASK, "Resource": "task:nope@3"}, "nope@3")],
     ids=["of a newer release", "of an unknown task"],
-    [(NEWER, "OfTomorrow"), ({**TASK, "Resource": "task:nope@3"}, "nope@3")],
-    ids=["of a newer release", "of an unknown task"],
 )
 def test_a_start_of_a_version_that_cannot_be_run_here_is_refused_with_the_reason(bench: Bench, state: dict[str, Any], why: str) -> None:
     """Rule 8, and no other flow is touched by it."""
