@@ -99,6 +99,11 @@ class Client:
         headers = {"Idempotency-Key": request} if request else None
         return self._object("POST", f"/flows/{_part(flow)}/redrive", None, edited, headers, body=True)
 
+    def signal(self, flow: str, name: str, *, request: str = "", **told: Any) -> Json:
+        """``output=…``, or ``error=…`` and ``cause=…``. ``request``: an id under which a repetition changes nothing."""
+        headers = {"Idempotency-Key": request} if request else None
+        return self._object("POST", f"/flows/{_part(flow)}/signals/{_part(name)}", None, told, headers, body=True)
+
     # Definitions
 
     def deploy(self, documents: Iterable[Document]) -> list[Json]:

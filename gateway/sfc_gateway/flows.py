@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from sfc.engine.commands import Pause, Redrive, Resume, Stop
+from sfc.engine.commands import Pause, Redrive, Resume, Signal, Stop
 from sfc.errors import BadInput, UnknownName
 from sfc.monitor.paging import PAGE_MAX
 from sfc.ports import FlowQuery
@@ -118,6 +118,23 @@ def router(services: Services) -> APIRouter:
         options: dict[str, Any] = await read_options(request, "the body of a redrive", ("input",))
         asked = idempotency_key or new_uuid7(services.clock)
         return await ask(services, _flow_id(flow), Redrive(asked, options.get("input"), "input" in options, by))
+
+    @routes.post("/{flow}/signals/{name}", summary="Tell a flow what it waits for, or will wait for")
+    async def signal_flow(
+        flow: str,
+        name: str,
+        request: Request,
+        by: By = "",
+        idempotency_key: Annotated[str, Header(description="The same key signals once.")] = "",
+    ) -> Response:
+        """Body: {"output"} with any JSON, {"error", "cause"} to let the wait fail, or none."""
+        options: dict[str, Any] = await read_options(request, "the body of a signal", ("output", "error", "cause"))
+        if "error" in options and "output" in options:
+            raise BadInput("a signal has an output or an error, both came")
+        if "cause" in options and "error" not in options:
+            raise BadInput("the cause of a signal goes with its error, which is missing")
+        told = Signal(name, options.get("output"), options.get("error"), options.get("cause"), by, idempotency_key)
+        return await ask(services, _flow_id(flow), told)
 
     return routes
 

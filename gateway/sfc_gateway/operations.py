@@ -19,6 +19,7 @@ ROLES = {
     "resume_flow": OPERATOR,
     "stop_flow": OPERATOR,
     "redrive_flow": OPERATOR,
+    "signal_flow": OPERATOR,
     "deploy": EDITOR,
     "list_blueprints": VIEWER,
     "get_blueprint": VIEWER,

@@ -12,14 +12,14 @@ import msgspec
 from fastapi import Response
 from starlette.concurrency import run_in_threadpool
 
-from sfc.engine.commands import FlowCommand, Pause, Redrive, ReplyTo, Resume, Stop
+from sfc.engine.commands import FlowCommand, Pause, Redrive, ReplyTo, Resume, Signal, Stop
 from sfc.errors import NoAnswer, NotPossible, UnknownName
 from sfc.runtime.starts import new_uuid7
 from sfc.wire.replies import Answer
 from sfc_gateway.bodies import json_response
 from sfc_gateway.services import Services
 
-Asked = Pause | Resume | Stop | Redrive
+Asked = Pause | Resume | Stop | Redrive | Signal
 
 
 class Awaited(NamedTuple):

@@ -41,7 +41,8 @@ app = typer.Typer(
 
 COMMANDS: list[Callable[..., None]] = [
     *(roles.dev, roles.demo, roles.engine, roles.trigger, roles.worker, roles.gateway, roles.scheduler),
-    *(documents.deploy, starts.start, topics.publish, topics.tail, overview.stats, documents.validate, overview.settings, overview.version),
+    *(documents.deploy, starts.start, flows.signal, topics.publish, topics.tail),
+    *(overview.stats, documents.validate, overview.settings, overview.version),
     *(trying.run, trying.step),
 ]
 

@@ -33,6 +33,7 @@ _INTERNAL = {
     "free",
     "heartbeat_due_ms",
     "request",
+    "kept",
 }
 
 
@@ -224,6 +225,28 @@ def redrive(
     edited = {} if input_text is None else {"input": starts.read_input(input_text)}
     query = bulk.Query(blueprint, version, group, status, state, error)
     _steer("redrive", flow, query, lambda gateway, one: gateway.redrive(one, **edited), "redriven", yes=yes, as_json=as_json)
+
+
+def signal(
+    flow: Flow,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the flow waits for: NAME of its signal:NAME.")],
+    output_text: Annotated[str | None, typer.Option("--output", "-o", metavar="JSON|@FILE|-", help="The result of the wait.")] = None,
+    error: Annotated[str | None, typer.Option("--error", help="Let the wait fail with this error.")] = None,
+    cause: Annotated[str | None, typer.Option("--cause", help="Why; goes with --error.")] = None,
+    request: Annotated[str, typer.Option("--request", metavar="ID", help="A repetition with the same id changes nothing.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Tell a flow what it waits for. A signal that comes before the flow waits for it is kept for then."""
+    from sfc.errors import BadInput
+
+    if error is not None and output_text is not None:
+        raise BadInput("a signal has an output or an error: give --output or --error")
+    if cause is not None and error is None:
+        raise BadInput("--cause goes with --error")
+    told: dict[str, Any] = {} if output_text is None else {"output": starts.read_input(output_text, "--output")}
+    told |= {key: text for key, text in (("error", error), ("cause", cause)) if text is not None}
+    with context.client() as gateway:
+        _done(gateway.signal(flow, name, request=request, **told), f"told {flow} {name}", as_json)
 
 
 def _steer(

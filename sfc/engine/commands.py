@@ -121,6 +121,18 @@ class Redrive(Struct, frozen=True, omit_defaults=True, tag_field="command", tag=
     reply: ReplyTo | None = None
 
 
+class Signal(Struct, frozen=True, omit_defaults=True, tag_field="command", tag="signal"):
+    """Completes the open wait of this name in the flow, or is kept for the next one. ``error``: the wait fails with it."""
+
+    name: str
+    output: Any = None
+    error: str | None = None
+    cause: str | None = None
+    by: str = ""
+    request: str = ""  # a repeated request id changes nothing and succeeds
+    reply: ReplyTo | None = None
+
+
 class Tick(Struct, frozen=True, tag_field="command", tag="tick"):
     """Of a shard: fire the timers that are due at ``time_ms`` (EXACTLY-ONCE 7)."""
 
@@ -141,8 +153,8 @@ class Hold(Struct, frozen=True, omit_defaults=True, tag_field="command", tag="ho
     by: str = ""
 
 
-Command = Start | Complete | Fail | AnswerByKey | Heartbeat | Dispatched | DispatchFailed | Pause | Resume | Stop | Redrive | Tick | Hold
-FlowCommand = Start | Complete | Fail | AnswerByKey | Heartbeat | Dispatched | DispatchFailed | Pause | Resume | Stop | Redrive
+FlowCommand = Start | Complete | Fail | AnswerByKey | Heartbeat | Dispatched | DispatchFailed | Pause | Resume | Stop | Redrive | Signal
+Command = FlowCommand | Tick | Hold
 
 
 # Asked of a flow by the lane itself while it takes a Tick or a Hold, never on the log.

@@ -22,20 +22,20 @@ REDRIVABLE = ("FAILED", "TIMED_OUT", "ABORTED")
 
 
 def pause(turn: Turn, command: Pause) -> None:
-    flow = _running(turn, command.reply)
+    flow = running(turn, command.reply)
     if flow is None:
         return
     paused_before = flow.paused
     if not paused_before:
         turn.emit(e.ExecutionPaused, True, turn.frozen_since_ms() or turn.now, cut(command.reason, REASON_CHARACTERS_MAX), command.by)
-    _verdict(turn, command.reply, "done", "was paused already" if paused_before else "")
+    verdict(turn, command.reply, "done", "was paused already" if paused_before else "")
 
 
 def resume(turn: Turn, command: Resume) -> None:
-    flow = _running(turn, command.reply)
+    flow = running(turn, command.reply)
     if flow is None:
         return
-    _verdict(turn, command.reply, "done", "" if flow.paused else "was not paused by itself")
+    verdict(turn, command.reply, "done", "" if flow.paused else "was not paused by itself")
     if not flow.paused:
         return
     if turn.held() is not None:
@@ -81,30 +81,30 @@ def _go_on(turn: Turn, *, own: bool, since_ms: int, by: str = "") -> None:
 
 
 def stop(turn: Turn, command: Stop) -> None:
-    if _running(turn, command.reply) is None:
+    if running(turn, command.reply) is None:
         return
     abort_flow(turn, command.error, command.cause, command.by)
-    _verdict(turn, command.reply, "done")
+    verdict(turn, command.reply, "done")
 
 
 def redrive(turn: Turn, command: Redrive) -> None:
     """Every branch that was not done enters its state again; those around them stay in their Parallel."""
     flow = turn.known
     if flow is None:
-        _verdict(turn, command.reply, "unknown", "the engine knows no flow of this id: it never was, or is forgotten")
+        verdict(turn, command.reply, "unknown", "the engine knows no flow of this id: it never was, or is forgotten")
         return
     if command.request and command.request in flow.requests:
-        _verdict(turn, command.reply, "done")
+        verdict(turn, command.reply, "done")
         return
     refusal = _no_redrive(turn, flow, command)
     if refusal:
-        _verdict(turn, command.reply, "not-possible", refusal)
+        verdict(turn, command.reply, "not-possible", refusal)
         return
     going = [b.id for b in flow.branches.values() if _goes_on(b)]
     timeout_s = turn.program.machine.timeout_s
     due_ms = turn.now + timeout_s * 1000 if timeout_s else 0
     turn.emit(e.ExecutionRedriven, going, command.request, command.by, due_ms, command.input if command.edited else UNSET)
-    _verdict(turn, command.reply, "done")
+    verdict(turn, command.reply, "done")
     enter_pending(turn)
 
 
@@ -126,18 +126,18 @@ def _no_redrive(turn: Turn, flow: Flow, command: Redrive) -> str:
     return ""
 
 
-def _running(turn: Turn, reply: ReplyTo | None) -> Flow | None:
+def running(turn: Turn, reply: ReplyTo | None) -> Flow | None:
     """The flow if it runs; else the verdict why nothing can be done."""
     flow = turn.known
     if flow is None:
-        _verdict(turn, reply, "unknown", "the engine knows no flow of this id: it never was, or is forgotten")
+        verdict(turn, reply, "unknown", "the engine knows no flow of this id: it never was, or is forgotten")
         return None
     if not flow.running:
-        _verdict(turn, reply, "not-possible", f"the flow {flow.id} has ended: it is {flow.status}")
+        verdict(turn, reply, "not-possible", f"the flow {flow.id} has ended: it is {flow.status}")
         return None
     return flow
 
 
-def _verdict(turn: Turn, to: ReplyTo | None, status: str, detail: str = "") -> None:
+def verdict(turn: Turn, to: ReplyTo | None, status: str, detail: str = "") -> None:
     if to is not None:
         turn.effects.append(Reply(to, turn.flow_id, status, detail=detail))

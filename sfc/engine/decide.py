@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sfc.engine import commands as c
-from sfc.engine import control, outcomes, timers
+from sfc.engine import control, outcomes, signals, timers
 from sfc.engine.effects import RefuseStart
 from sfc.engine.flow import Flow
 from sfc.engine.moves import RUNTIME, check_size, fail_flow
@@ -34,6 +34,7 @@ ON: dict[type[Any], Callable[[Turn, Any], None]] = {
     c.Resume: control.resume,
     c.Stop: control.stop,
     c.Redrive: control.redrive,
+    c.Signal: signals.signal,
     c.Fire: timers.fire,
     c.Wake: control.wake,
 }

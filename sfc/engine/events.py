@@ -118,7 +118,7 @@ class StateEntered(Event, frozen=True):
 
 
 class StateExited(Event, frozen=True):
-    """``output`` UNSET: it is the state's result as it came."""
+    """``output`` UNSET: it is the state's result as it came. ``assigned``: the variables that get these values, in the branch's scope."""
 
     branch: int
     state: str
@@ -126,6 +126,17 @@ class StateExited(Event, frozen=True):
     next: str | None = None  # None: the branch ends here
     output: Any | UnsetType = UNSET
     caught: str | None = None  # the error that a catcher took
+    assigned: dict[str, Any] | UnsetType = UNSET
+
+
+class EvaluationFailed(Event, frozen=True):
+    """JSONata in the state's field ``location`` (Output/total) could not be evaluated; what follows the next event says."""
+
+    branch: int
+    state: str
+    location: str
+    error: str | None = None
+    cause: str | None = None
 
 
 class TaskScheduled(Event, frozen=True):
@@ -141,13 +152,34 @@ class TaskScheduled(Event, frozen=True):
     heartbeat_due_ms: int = 0
 
 
+class SignalReceived(Event, frozen=True):
+    """Without ``kept`` it completes an open wait by this very decision. ``kept``: no state waits for it yet; ``output``, ``error`` and
+    ``cause`` are told here for then. ``request``: remembered, so that a repetition changes nothing."""
+
+    name: str
+    by: str = ""
+    request: str = ""
+    kept: bool = False
+    output: Any = None
+    error: str | None = None
+    cause: str | None = None
+
+
+class SignalTaken(Event, frozen=True):
+    """The oldest signal of this name that was kept completes the branch's wait, which has just begun."""
+
+    branch: int
+    name: str
+
+
 class TaskHeartbeat(Event, frozen=True):
     branch: int
     due_ms: int
 
 
 class TaskSucceeded(Event, frozen=True):
-    """``output``: the worker's answer; UNSET for ``topic:`` states, whose result is their effective input."""
+    """``output``: the answer; UNSET for ``topic:`` states, whose result is their effective input, and after SignalTaken: there it is
+    what the SignalReceived told."""
 
     branch: int
     output: Any | UnsetType = UNSET
@@ -210,8 +242,8 @@ class BranchSucceeded(Event, frozen=True):
 AnyEvent = (
     ExecutionStarted | ExecutionSucceeded | ExecutionFailed | ExecutionTimedOut | ExecutionAborted | ExecutionForgotten
     | ExecutionRedriven | ExecutionPaused | ExecutionResumed | OutcomeHeld | OutcomesTaken
-    | StateEntered | StateExited
-    | TaskScheduled | TaskHeartbeat | TaskSucceeded | TaskFailed | TaskTimedOut | RetryScheduled
+    | StateEntered | StateExited | EvaluationFailed
+    | SignalReceived | SignalTaken | TaskScheduled | TaskHeartbeat | TaskSucceeded | TaskFailed | TaskTimedOut | RetryScheduled
     | WaitStarted | ParallelStarted | ParallelSucceeded | ParallelFailed | BranchSucceeded
 )  # fmt: skip
 

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import UNSET
 
 from sfc.engine import events as e
-from sfc.engine.flow import Branch, Flow, Status
+from sfc.engine.flow import Branch, Flow, KeptSignal, Status
 
 REQUESTS_KEPT = 20
 
@@ -75,6 +75,11 @@ def _drop_below(flow: Flow, branch_id: int) -> None:
         del flow.branches[branch.id]
 
 
+def _remember(flow: Flow, request: str) -> None:
+    if request:
+        flow.requests = [*flow.requests, request][-REQUESTS_KEPT:]
+
+
 def _end(flow: Flow, event: e.Event, status: Status, keep_until_ms: int) -> None:
     flow.status = status
     flow.ended_ms = event.at_ms
@@ -90,6 +95,7 @@ def _end_unfinished(flow: Flow, event: e.ExecutionFailed | e.ExecutionTimedOut |
     """As ``_end``; the branches stay for a redrive, without jobs and timers."""
     if event.bare:
         flow.branches = {}
+        flow.signals = []
         flow.input = None
     for branch in flow.branches.values():
         if branch.phase not in ("done", "failed", "branches"):
@@ -100,6 +106,7 @@ def _end_unfinished(flow: Flow, event: e.ExecutionFailed | e.ExecutionTimedOut |
 def _succeeded(flow: Flow, event: e.ExecutionSucceeded) -> None:
     _end(flow, event, "SUCCEEDED", event.keep_until_ms)
     flow.branches = {}
+    flow.signals = []
     flow.input = None
     flow.output = event.stub_output
 
@@ -129,8 +136,7 @@ def _redriven(flow: Flow, event: e.ExecutionRedriven) -> None:
     flow.ended_ms = 0
     flow.due_ms = event.due_ms
     flow.redrives += 1
-    if event.request:
-        flow.requests = [*flow.requests, event.request][-REQUESTS_KEPT:]
+    _remember(flow, event.request)
     going = [flow.branches[i] for i in event.branches]
     failed_ones = [b for b in going if b.phase == "failed"] or going
     if event.input is not UNSET:
@@ -196,9 +202,12 @@ def _exited(flow: Flow, event: e.StateExited) -> None:
         branch.data = branch.result
     if branch.phase == "branches":  # a catcher of a Parallel
         _drop_below(flow, branch.id)
+    if event.assigned is not UNSET:
+        branch.variables.update(event.assigned)
     branch.phase = "entered"
     if event.next is None:
         branch.phase = "done"
+        branch.variables = {}
     else:
         branch.state = event.next
     branch.token = ""
@@ -214,6 +223,19 @@ def _scheduled(flow: Flow, event: e.TaskScheduled) -> None:
     branch.token = event.token
     branch.due_ms = event.due_ms
     branch.heartbeat_due_ms = event.heartbeat_due_ms
+    if event.input is not UNSET and event.task.startswith("topic:"):
+        branch.result = event.input  # what is sent is the result: to make it again might give another time or another draw
+
+
+def _signal_received(flow: Flow, event: e.SignalReceived) -> None:
+    _remember(flow, event.request)
+    if event.kept:
+        flow.signals.append(KeptSignal(event.name, event.output, event.error, event.cause))
+
+
+def _signal_taken(flow: Flow, event: e.SignalTaken) -> None:
+    index = next(n for n, signal in enumerate(flow.signals) if signal.name == event.name)
+    flow.branches[event.branch].result = flow.signals.pop(index).output
 
 
 def _heartbeat(flow: Flow, event: e.TaskHeartbeat) -> None:
@@ -222,8 +244,9 @@ def _heartbeat(flow: Flow, event: e.TaskHeartbeat) -> None:
 
 def _task_succeeded(flow: Flow, event: e.TaskSucceeded) -> None:
     branch = flow.branches[event.branch]
+    result = branch.result if event.output is UNSET else event.output
     _close(branch, "entered")
-    branch.result = event.output
+    branch.result = result
 
 
 def _task_failed(flow: Flow, event: e.TaskFailed | e.TaskTimedOut) -> None:
@@ -289,6 +312,9 @@ _ON: dict[type[e.Event], Callable[[Flow, Any], None]] = {
     e.OutcomesTaken: _outcomes_taken,
     e.StateEntered: _entered,
     e.StateExited: _exited,
+    e.EvaluationFailed: _nothing,
+    e.SignalReceived: _signal_received,
+    e.SignalTaken: _signal_taken,
     e.TaskScheduled: _scheduled,
     e.TaskHeartbeat: _heartbeat,
     e.TaskSucceeded: _task_succeeded,

@@ -34,6 +34,15 @@ class Branch(Struct, omit_defaults=True):
     variables: dict[str, Any] = field(default_factory=dict)  # assigned in the branch's own scope; see variables_of
 
 
+class KeptSignal(Struct, frozen=True, omit_defaults=True):
+    """A signal that came before a state waited for it. ``error`` or ``cause``: the wait fails with them."""
+
+    name: str
+    output: Any = None
+    error: str | None = None
+    cause: str | None = None
+
+
 class Flow(Struct, omit_defaults=True):
     """One life of a flow id."""
 
@@ -58,8 +67,9 @@ class Flow(Struct, omit_defaults=True):
     held_since_ms: int = 0  # since when its timers stand still; 0: they run
     stood_ms: int = 0  # when it came to stand by a decision of its own (started under a hold, at a held task); 0: a hold came to it
     inbox: list[Complete | Fail | Dispatched | DispatchFailed] = field(default_factory=list)  # answers that came while it was held
+    signals: list[KeptSignal] = field(default_factory=list)  # in the order in which they came
     redrives: int = 0
-    requests: list[str] = field(default_factory=list)  # ids of redrives done, the last 20
+    requests: list[str] = field(default_factory=list)  # ids of redrives and signals done, the last 20
     origin: Origin | None = None
     keep_id: bool = False
     wait: ReplyTo | None = None

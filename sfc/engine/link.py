@@ -88,6 +88,8 @@ def target_of(
         return Target(resource, "http", jobs_topic, http={"Url": resource})
     if kind == "topic" and rest:
         return Target(resource, "topic", rest, exactly_once=True)
+    if kind == "signal" and rest:
+        return Target(resource, "signal", "", signal=rest)
     if kind == "task":
         pinned = _PINNED(resource)
         if pinned is None:
@@ -99,7 +101,7 @@ def target_of(
     return (
         "unknown-resource",
         f"{resource!r} is not something that can be run yet",
-        "write task:NAME@VERSION, topic:NAME or an http(s) URL, or map it to one of these in Sfc.Resources",
+        "write task:NAME@VERSION, topic:NAME, signal:NAME or an http(s) URL, or map it to one of these in Sfc.Resources",
     )
 
 

@@ -64,7 +64,15 @@ def finish(turn: Turn, branch: Branch, state: State, result: Any, following: str
                 fail(turn, branch, unfit)
                 return
         told = UNSET if output is base else output
-        turn.emit(e.StateExited, branch.id, state.name, state.kind, following, told)
+        if state.assign is None:
+            turn.emit(e.StateExited, branch.id, state.name, state.kind, following, told)
+        else:
+            assigned = state.assigned(branch.data, result, turn.context_after(state, branch, result))
+            unfit = assigned if isinstance(assigned, Failure) else weigh(turn, f"what state {state.name!r} assigns", assigned)
+            if unfit is not None:
+                fail(turn, branch, unfit)
+                return
+            turn.emit(e.StateExited, branch.id, state.name, state.kind, following, told, assigned=assigned)
         if following is not None:
             turn.work.append((branch.id, following))
             return
@@ -83,7 +91,7 @@ def finish(turn: Turn, branch: Branch, state: State, result: Any, following: str
 def fail(turn: Turn, branch: Branch, failure: Failure) -> None:
     """The state failed: its own retriers and catchers are asked, then those of the Parallels around it; then the flow fails."""
     while True:
-        failure = fitted(failure.placed(branch.state, branch.entered_seq))
+        failure = _told(turn, branch, failure)
         state = turn.state_of(branch)
         if isinstance(state, TaskState | ParallelState):
             if _retried(turn, branch, state, failure):
@@ -97,6 +105,15 @@ def fail(turn: Turn, branch: Branch, failure: Failure) -> None:
             return
         turn.emit(e.ParallelFailed, branch.parent, branch.id, failure.error, failure.said or failure.cause)
         branch = turn.flow.branches[branch.parent]
+
+
+def _told(turn: Turn, branch: Branch, failure: Failure) -> Failure:
+    """The failure with its place, as long as it can be carried. One of evaluating JSONata is an event of its own."""
+    placed = fitted(failure.placed(branch.state, branch.entered_seq))
+    if placed.location:
+        turn.emit(e.EvaluationFailed, branch.id, branch.state, placed.location, placed.error, placed.cause)
+        return replace(placed, location="")
+    return placed
 
 
 def _retried(turn: Turn, branch: Branch, state: TaskState | ParallelState, failure: Failure) -> bool:
@@ -121,14 +138,27 @@ def _caught(turn: Turn, branch: Branch, state: TaskState | ParallelState, failur
     for catcher in state.catch:
         if not catcher.matches(failure.error):
             continue
-        output = catcher.output(branch.data, {"Error": failure.error, "Cause": failure.cause}, turn.context(branch))
+        error_output = {"Error": failure.error, "Cause": failure.cause}
+        context = turn.context(branch)
+        if catcher.jsonata:
+            context = context.having(errorOutput=error_output)
+        output = catcher.output(branch.data, error_output, context)
         if isinstance(output, Failure):
-            return output.placed(branch.state, branch.entered_seq)
+            return _told(turn, branch, output)
         unfit = weigh(turn, f"the catcher's output in state {state.name!r}", output)
         if unfit is not None:
             return unfit
         caught = failure.error if failure.error is not None else ""
-        turn.emit(e.StateExited, branch.id, state.name, state.kind, catcher.next, output, caught)
+        if catcher.assign is None:
+            turn.emit(e.StateExited, branch.id, state.name, state.kind, catcher.next, output, caught)
+        else:
+            assigned = catcher.assigned(branch.data, error_output, context)
+            if isinstance(assigned, Failure):
+                return _told(turn, branch, assigned)
+            unfit = weigh(turn, f"what the catcher in state {state.name!r} assigns", assigned)
+            if unfit is not None:
+                return unfit
+            turn.emit(e.StateExited, branch.id, state.name, state.kind, catcher.next, output, caught, assigned)
         turn.work.append((branch.id, catcher.next))
         return True
     return False
@@ -192,7 +222,17 @@ def check_size(turn: Turn) -> None:
 def size_over(flow: Flow) -> int:
     """The size of a flow's state in bytes, when it is over the limit; else 0. Every payload is at most 256 KiB, so a flow with few
     branches cannot be too large and costs nothing here."""
-    if len(flow.branches) * PAYLOADS_PER_BRANCH < PAYLOADS_IN_FLOW:
+    if _payloads(flow) < PAYLOADS_IN_FLOW:
         return 0
     size = len(encode(flow))
     return size if size > FLOW_BYTES_MAX else 0
+
+
+def _payloads(flow: Flow) -> int:
+    """How many payloads, of at most 256 KiB each, the flow may hold; variables by their real size, since most are small and many."""
+    count = len(flow.branches) * PAYLOADS_PER_BRANCH + len(flow.signals)
+    for branch in flow.branches.values():
+        held = branch.variables
+        if held:
+            count += len(held) if len(held) < PAYLOADS_PER_BRANCH else -(-len(encode(held)) // PAYLOAD_BYTES_MAX)
+    return count

@@ -15,8 +15,8 @@ class Target(Struct, frozen=True, omit_defaults=True):
     """Where a Task state's jobs go, and how their answers come back. Resolved when the blueprint version is linked."""
 
     resource: str  # as pinned: task:order-split@3, topic:audit, https://…
-    kind: str  # task, topic, http
-    topic: str  # job topic
+    kind: str  # task, topic, http, signal
+    topic: str  # job topic; empty where no job leaves: the name of a signal is awaited
     reply_topic: str = ""  # empty: answers come to sfc.commands
     correlate: str = ""  # of a task with a reply topic: header, key
     correlate_name: str = ""  # the header's name
@@ -25,6 +25,7 @@ class Target(Struct, frozen=True, omit_defaults=True):
     heartbeat_s: int = 0
     retry: tuple[Any, ...] = ()  # the task's default retriers (asl.Retrier), when the state has none
     http: Any = None  # the task's Http section, for common workers; None otherwise
+    signal: str = ""  # the name that is awaited
 
 
 class Program(Struct, frozen=True):

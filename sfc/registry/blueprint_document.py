@@ -16,8 +16,8 @@ from sfc.registry.shapes import NAME, Checks, did_you_mean, join, shown
 
 _FIELDS = ("Name", "Group", "MessageType", "Triggers", "Input", "Retention", "Resources", "Scale")
 _TRIGGER_FIELDS = ("Id", "Topic", "FlowId", "When", "From", "Schedule", "TimeZone", "Input", "CatchUp")
-_LATER = ("blueprint", "signal", "sfc", "grpc")
-_ROUTES = "task:NAME, topic:NAME or an http(s) URL"
+_LATER = ("blueprint", "sfc", "grpc")
+_ROUTES = "task:NAME, topic:NAME, signal:NAME or an http(s) URL"
 
 
 class KnownTask(NamedTuple):
@@ -162,6 +162,8 @@ def _route(checks: Checks, resource: str, pointer: str, tasks: Mapping[str, Know
         checks.not_yet(pointer, f"A {scheme}: Resource", f"Write {_ROUTES}.")
     elif scheme == "task":
         _task_route(checks, rest, pointer, tasks)
+    elif scheme == "signal":
+        checks.name(rest, pointer)
     elif scheme == "topic":
         checks.topic(rest, pointer)
     elif scheme in ("http", "https"):

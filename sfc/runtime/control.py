@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
-from sfc.engine.commands import FlowCommand, Origin, Pause, Redrive, Resume, Stop
+from sfc.engine.commands import FlowCommand, Origin, Pause, Redrive, Resume, Signal, Stop
 from sfc.errors import LogError, MalformedRecord, NotPossible, RecordTooLarge, SfcError, UnknownName
 from sfc.log import get_logger
 from sfc.ports import Consumer, Log, Partition, Position, Record
@@ -16,7 +16,17 @@ from sfc.runtime.carrier import Carrier, mark_of, source_id
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.starts import start_command
 from sfc.wire import headers
-from sfc.wire.control import Control, ControlPause, ControlRedrive, ControlResume, ControlStart, ControlStop, decode_control, is_of_flows
+from sfc.wire.control import (
+    Control,
+    ControlPause,
+    ControlRedrive,
+    ControlResume,
+    ControlSignal,
+    ControlStart,
+    ControlStop,
+    decode_control,
+    is_of_flows,
+)
 from sfc.wire.ids import blueprint_of, flow_id
 from sfc.wire.topics import Names
 
@@ -106,6 +116,9 @@ class ControlRole:
                 request = f"{record.topic}-{record.partition}-{record.offset}"
                 edited = asked.input is not UNSET
                 return self._flow(asked.flow), Redrive(request, asked.input if edited else None, edited, asked.by, reply)
+            case ControlSignal():
+                output = None if asked.output is UNSET else asked.output
+                return self._flow(asked.flow), Signal(asked.name, output, asked.error, asked.cause, asked.by, reply=reply)
 
     def _start(self, asked: ControlStart, record: Record) -> tuple[str, FlowCommand]:
         rest = asked.id or f"{record.topic}-{record.partition}-{record.offset}"

@@ -8,6 +8,7 @@ pause      one of flow, blueprint (with version?), task, group; reason?
 resume     one of flow, blueprint (with version?), task, group
 stop       flow; error?, cause?
 redrive    flow; input?
+signal     flow, name; output?, or error and cause?
 =========  ===============================================================================================
 
 Each may name who asks (``by``), and on flows where the engine's verdict goes (``reply``: a topic and a key; the answer has the form of
@@ -82,7 +83,17 @@ class ControlRedrive(_Asked, frozen=True, tag="redrive"):
     input: Any | UnsetType = UNSET
 
 
-Control = ControlStart | ControlPause | ControlResume | ControlStop | ControlRedrive
+class ControlSignal(_Asked, frozen=True, tag="signal"):
+    """Completes the wait of this name, with ``output`` or as failed with ``error``."""
+
+    flow: str
+    name: str
+    output: Any | UnsetType = UNSET
+    error: str | None = None
+    cause: str | None = None
+
+
+Control = ControlStart | ControlPause | ControlResume | ControlStop | ControlRedrive | ControlSignal
 
 _decode: Callable[[bytes], Control] = msgspec.json.Decoder(Control).decode
 
@@ -95,6 +106,8 @@ def decode_control(value: bytes | None) -> Control:
         asked = _decode(value or b"")
     except (msgspec.DecodeError, RecursionError) as e:
         raise MalformedRecord(f'a JSON object was expected, such as {{"command": "pause", "flow": "orders:17"}}: {e}') from e
+    if isinstance(asked, ControlSignal):
+        _check_signal(asked)
     if isinstance(asked, ControlPause | ControlResume):
         named = [name for name in _SUBJECTS if getattr(asked, name)]
         if len(named) != 1:
@@ -105,6 +118,15 @@ def decode_control(value: bytes | None) -> Control:
         if asked.version < 0:
             raise MalformedRecord(f"a version is a number from 1, {asked.version} came")
     return asked
+
+
+def _check_signal(asked: ControlSignal) -> None:
+    if not asked.name:
+        raise MalformedRecord("a signal has a name, this one is empty")
+    if asked.error is not None and asked.output is not UNSET:
+        raise MalformedRecord("a signal has an output or an error, both came")
+    if asked.cause is not None and asked.error is None:
+        raise MalformedRecord("the cause of a signal goes with its error, which is missing")
 
 
 def is_of_flows(asked: Control) -> bool:

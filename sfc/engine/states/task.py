@@ -48,7 +48,7 @@ def enter(turn: Turn, branch: Branch, state: TaskState) -> None:
         return
     if effective is not data:
         turn.told += len(value)
-    timeout_s = _seconds(turn, branch, state.timeout, target.timeout_s or TIMEOUT_DEFAULT_S, state.timeout_s)
+    timeout_s = _seconds(turn, branch, state.timeout, default_timeout_s(target), state.timeout_s)
     if isinstance(timeout_s, Failure):
         fail(turn, branch, timeout_s)
         return
@@ -57,7 +57,7 @@ def enter(turn: Turn, branch: Branch, state: TaskState) -> None:
         fail(turn, branch, heartbeat_s)
         return
     attempt = 1 + sum(branch.retries)
-    due_ms = turn.now + timeout_s * 1000
+    due_ms = turn.now + timeout_s * 1000 if timeout_s else 0
     heartbeat_ms = heartbeat_s * 1000
     turn.emit(
         e.TaskScheduled,
@@ -70,10 +70,31 @@ def enter(turn: Turn, branch: Branch, state: TaskState) -> None:
         heartbeat_ms,
         turn.now + heartbeat_ms if heartbeat_ms else 0,
     )
+    if target.kind == "signal":
+        take_kept(turn, branch, state, target.signal)
+        return
     flow = turn.flow
     turn.effects.append(
         DispatchJob(token, flow.id, flow.blueprint, flow.version, state.name, target, value, attempt, due_ms, flow.traceparent)
     )
+
+
+def default_timeout_s(target: Target) -> int:
+    """Where neither state nor task says one: a job ages out of its topic; 0, for ever, for what somebody may do at any time."""
+    return target.timeout_s or (0 if target.kind == "signal" else TIMEOUT_DEFAULT_S)
+
+
+def take_kept(turn: Turn, branch: Branch, state: TaskState, name: str) -> None:
+    """Ends a wait that has just begun with the oldest signal of its name, when one came before."""
+    signal = next((kept for kept in turn.flow.signals if kept.name == name), None)
+    if signal is None:
+        return
+    turn.emit(e.SignalTaken, branch.id, name)
+    if signal.error is not None:
+        _failed(turn, branch, Failure(signal.error, signal.cause))
+        return
+    turn.emit(e.TaskSucceeded, branch.id)
+    finish(turn, branch, state, branch.result, state.next)
 
 
 def _seconds(turn: Turn, branch: Branch, given: object, default: int, ask: _Ask) -> int | Failure:
@@ -93,7 +114,7 @@ def on_outcome(turn: Turn, branch: Branch, state: TaskState, outcome: Outcome) -
         case Fail() if target.kind != "topic":
             _failed(turn, branch, Failure(outcome.error, outcome.cause))
         case Dispatched() if target.kind == "topic":
-            effective = turn.effective(state, branch)
+            effective = turn.effective(state, branch) if branch.result is UNSET else branch.result
             turn.emit(e.TaskSucceeded, branch.id)
             finish(turn, branch, state, effective, state.next)
         case DispatchFailed():
@@ -112,10 +133,10 @@ def on_due(turn: Turn, branch: Branch, state: TaskState) -> None:
     """The job's deadline, or its allowed silence, is over. Both are States.Timeout with an empty cause for who catches it, as Step
     Functions has it; the history, and the error of a flow that ends by it, say what was awaited."""
     target = turn.program.targets[state.name]
-    if branch.heartbeat_due_ms and branch.heartbeat_due_ms < branch.due_ms:
+    if branch.heartbeat_due_ms and (not branch.due_ms or branch.heartbeat_due_ms < branch.due_ms):
         what, seconds = "heartbeat", _seconds(turn, branch, state.heartbeat, target.heartbeat_s, state.heartbeat_s)
     else:
-        what, seconds = "answer", _seconds(turn, branch, state.timeout, target.timeout_s or TIMEOUT_DEFAULT_S, state.timeout_s)
+        what, seconds = "answer", _seconds(turn, branch, state.timeout, default_timeout_s(target), state.timeout_s)
     said = f"no {what} within {seconds} s"
     turn.emit(e.TaskTimedOut, branch.id, cause=said)
     fail(turn, branch, Failure("States.Timeout", "", said=said))

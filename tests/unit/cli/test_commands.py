@@ -154,6 +154,28 @@ def test_flows_are_steered(words: tuple[str, ...], call: tuple[Any, ...]) -> Non
 
 
 @pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), {}),
+        (("--output", '{"n": 1}', "--request", "r"), {"output": {"n": 1}, "request": "r"}),
+        (("--error", "No", "--cause", "why"), {"error": "No", "cause": "why"}),
+    ],
+)
+def test_a_flow_is_told_what_it_waits_for(words: tuple[str, ...], told: dict[str, Any]) -> None:
+    gateway = Gateway(signal={"status": "done"})
+    result = run("signal", "f", "paid", *words, gateway=gateway)
+    assert (result.code, result.out) == (0, "told f paid\n")
+    assert gateway.calls[0] == ("signal", ("f", "paid"), {"request": "", **told})
+
+
+@pytest.mark.parametrize("words", [("--output", "1", "--error", "No"), ("--cause", "why"), ("--output", "{")])
+def test_a_signal_that_says_two_things_asks_nothing(words: tuple[str, ...]) -> None:
+    gateway = Gateway(signal={})
+    assert run("signal", "f", "paid", *words, gateway=gateway).code == 3
+    assert gateway.calls == []
+
+
+@pytest.mark.parametrize(
     ("error", "code", "line"),
     [
         (

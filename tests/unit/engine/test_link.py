@@ -73,7 +73,7 @@ def test_foreign_resources_are_mapped() -> None:
     [
         ("task:split@3", "unknown-task"),
         ("task:split", "unpinned-task"),
-        ("signal:paid", "unknown-resource"),
+        ("signal:", "unknown-resource"),
         ("arn:aws:lambda:eu-west-1:1:function:split", "unknown-resource"),
     ],
 )

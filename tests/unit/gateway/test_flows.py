@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from structlog.testing import capture_logs
 
-from sfc.engine.commands import Pause, Redrive, Resume, Stop
+from sfc.engine.commands import Pause, Redrive, Resume, Signal, Stop
 from sfc.engine.effects import Reply
 from sfc.engine.events import ExecutionStarted, ExecutionSucceeded
 from sfc.ports import DeadLetterDocument
@@ -50,6 +50,29 @@ def test_a_verb_becomes_a_command_and_its_verdict_is_passed_on(gateway: Any, htt
     assert {f: getattr(command, f) for f in expected.__struct_fields__ if f != "reply"} == {
         f: getattr(expected, f) for f in expected.__struct_fields__ if f != "reply"
     }
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (None, Signal("paid", None, None, None, "ann", "r-1")),
+        ({"output": {"n": 1}}, Signal("paid", {"n": 1}, None, None, "ann", "r-1")),
+        ({"error": "Refused", "cause": "why"}, Signal("paid", None, "Refused", "why", "ann", "r-1")),
+    ],
+)
+def test_a_signal_becomes_a_command(gateway: Any, http: TestClient, body: Any, expected: Signal) -> None:
+    answer = http.post(f"/v1/flows/{FLOW}/signals/paid", json=body, headers={"Idempotency-Key": "r-1", "Sfc-By": "ann"})
+    assert answer.json() == {"flow": FLOW, "done": "signal", "changed": True}
+    ((_, command),) = gateway.commands
+    assert {f: getattr(command, f) for f in expected.__struct_fields__ if f != "reply"} == {
+        f: getattr(expected, f) for f in expected.__struct_fields__ if f != "reply"
+    }
+
+
+@pytest.mark.parametrize("body", [{"output": 1, "error": "E"}, {"cause": "why"}, {"result": 1}, {"error": 7}])
+def test_a_signal_that_says_two_things_is_refused(gateway: Any, http: TestClient, body: Any) -> None:
+    assert http.post(f"/v1/flows/{FLOW}/signals/paid", json=body).status_code == 400
+    assert gateway.commands == []
 
 
 def test_a_redrive_without_a_key_has_a_request_id_of_its_own(gateway: Any, http: TestClient) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sfc.adapters.embedded import EmbeddedLog
-from sfc.engine.commands import FlowCommand, Pause, Redrive, ReplyTo, Resume, Start, Stop
+from sfc.engine.commands import FlowCommand, Pause, Redrive, ReplyTo, Resume, Signal, Start, Stop
 from sfc.errors import ProducerFailed
 from sfc.ports import Partition, Record, TopicSpec
 from sfc.runtime.control import ControlRole
@@ -90,6 +90,12 @@ def world() -> Iterator[World]:
         ({"command": "stop", "flow": "orders:1", "error": "Gone", "cause": "sold out"}, Stop("Gone", "sold out")),
         ({"command": "redrive", "flow": "orders:1"}, Redrive("t.control-2-0")),
         ({"command": "redrive", "flow": "orders:1", "input": None}, Redrive("t.control-2-0", None, True)),
+        ({"command": "signal", "flow": "orders:1", "name": "paid", "output": {"n": 1}}, Signal("paid", {"n": 1})),
+        ({"command": "signal", "flow": "orders:1", "name": "paid"}, Signal("paid")),
+        (
+            {"command": "signal", "flow": "orders:1", "name": "paid", "error": "No", "cause": "why", "by": "me"},
+            Signal("paid", None, "No", "why", "me"),
+        ),
         (
             {"command": "pause", "flow": "orders:1", "reply": {"topic": "t.replies", "key": "k", "id": "7"}},
             Pause(reply=ReplyTo("t.replies", "k", "7")),
@@ -139,6 +145,9 @@ def test_commands_of_one_flow_stay_in_their_order_and_on_its_shard(world: World)
 @pytest.mark.parametrize(
     ("asked", "reason", "word"),
     [
+        ({"command": "signal", "flow": "orders:1", "name": ""}, "bad-control", "a signal has a name"),
+        ({"command": "signal", "flow": "orders:1", "name": "a", "output": 1, "error": "E"}, "bad-control", "both came"),
+        ({"command": "signal", "flow": "orders:1", "name": "a", "cause": "E"}, "bad-control", "which is missing"),
         (b"{nothing", "bad-control", "JSON"),
         (b"", "bad-control", "JSON"),
         (b'{"command":"start","blueprint":"orders","input":' + b"[" * 201 + b"]" * 201 + b"}", "bad-control", "200 levels"),
