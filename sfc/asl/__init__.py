@@ -9,6 +9,7 @@ from sfc.asl.context import Context
 from sfc.asl.failure import Failure
 from sfc.asl.jsonpath import MISSING, Path, PathError, ReferencePath, compile_path, compile_reference_path
 from sfc.asl.machine import Machine
+from sfc.asl.map_state import MapState
 from sfc.asl.reader import compile_machine, compile_template, retriers, validate
 from sfc.asl.retry import Catcher, Retrier
 from sfc.asl.states import ChoiceState, FailState, ParallelState, PassState, State, SucceedState, TaskState, WaitState
@@ -18,11 +19,12 @@ __all__ = [
     "MISSING",
     "Catcher",
     "ChoiceState",
-    "FailState",
     "Context",
+    "FailState",
     "Failure",
     "InvalidBlueprint",
     "Machine",
+    "MapState",
     "ParallelState",
     "PassState",
     "Path",

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from sfc.asl.checks import Checks, at, came, did_you_mean
-from sfc.asl.failure import Stop, runtime_failure
+from sfc.asl.failure import Failure, Stop, runtime_failure
+from sfc.asl.jsonata import is_expression
 from sfc.asl.jsonpath import MISSING, Path
 from sfc.asl.jsonpath_filter import is_number
+from sfc.asl.states import Test
 from sfc.asl.timestamps import parse_timestamp
+from sfc.asl.values import read_typed
 
-Test = Callable[[Any, Any], bool]  # (value, context); raises Stop where a path finds nothing
 Compare = Callable[[Any, Any], bool]
 
 _ORDERS: dict[str, Compare] = {
@@ -54,27 +56,26 @@ _IS: dict[str, Callable[[Any], bool]] = {
 }
 OPERATORS: tuple[str, ...] = (*_COMPARISONS, *(f"{name}Path" for name in _COMPARISONS), "StringMatches", *_IS)
 _LOGIC = ("And", "Or", "Not")
-_NOT_YET = {"Condition": "JSONata conditions are", "Assign": "variables are", "Output": "JSONata is"}
+_RULE = ("Next", "Assign")  # what the outermost rules have besides; the caller reads these
+_RULE_JSONATA = ("Condition", "Next", "Assign", "Output", "Comment")
 
 
 def read_rule(checks: Checks, document: Any, pointer: str, *, top: bool) -> Test | None:
-    """Compiles one rule; ``top`` ones have a Next, which the caller reads."""
+    """Compiles one rule; ``top`` ones have a Next and an Assign, which the caller reads."""
     rule = checks.object(document, pointer, "a choice rule")
     if rule is None:
         return None
-    extra = [field for field in _NOT_YET if field in rule]
-    for field in extra:
-        checks.not_yet(at(pointer, field), _NOT_YET[field], "Write a comparison with Variable." if field == "Condition" else "")
     kinds = [field for field in rule if field in (*_LOGIC, *OPERATORS)]
-    allowed = (*_LOGIC, *OPERATORS, "Variable", "Comment", *extra, *(("Next",) if top else ()))
+    allowed = (*_LOGIC, *OPERATORS, "Variable", "Comment", *(_RULE if top else ()))
     for field in rule:
         if field not in allowed:
-            hint = "Only the outermost rule has a Next." if field == "Next" else did_you_mean(field, allowed)
+            hint = f"Only the outermost rule has {field}." if field in _RULE else did_you_mean(field, allowed)
+            if field in _RULE_JSONATA and field not in _RULE:
+                hint = f'{field} belongs to JSONata: write "QueryLanguage": "JSONata" in the state.'
             checks.error("unknown-field", at(pointer, field), f"expected a field of a choice rule, came {field!r}", hint)
     if len(kinds) != 1:
-        if not extra:
-            shown = " and ".join(kinds) or "none"
-            checks.error("bad-rule", pointer, f"expected exactly one comparison operator, or And, Or, Not, came {shown}")
+        shown = " and ".join(kinds) or "none"
+        checks.error("bad-rule", pointer, f"expected exactly one comparison operator, or And, Or, Not, came {shown}")
         return None
     kind = kinds[0]
     here = at(pointer, kind)
@@ -91,6 +92,35 @@ def read_rule(checks: Checks, document: Any, pointer: str, *, top: bool) -> Test
     if variable is None or test is None:
         return None
     return _bind(variable, test, present=kind == "IsPresent")
+
+
+def read_condition(checks: Checks, document: Any, pointer: str, field: str) -> Test | None:
+    """Compiles a rule in JSONata, ``{"Condition": "{% … %}", "Next": …}``; ``field``: its name in causes, as in Choices[0]."""
+    rule = checks.object(document, pointer, "a choice rule")
+    if rule is None:
+        return None
+    for name in rule:
+        if name not in _RULE_JSONATA:
+            hint = "A comparison is written as a Condition in JSONata." if name in (*OPERATORS, *_LOGIC, "Variable") else ""
+            message = f"expected a field of a choice rule in JSONata, came {name!r}"
+            checks.error("unknown-field", at(pointer, name), message, hint or did_you_mean(name, _RULE_JSONATA))
+    if not checks.required(rule, "Condition", pointer, 'Write one like "{% $states.input.total > 100 %}".'):
+        return None
+    condition, here = rule["Condition"], at(pointer, "Condition")
+    if isinstance(condition, bool):
+        return lambda value, context: condition
+    if not is_expression(condition):
+        checks.wrong_type(here, "true, false or a text that begins with {% and ends with %}", condition)
+        return None
+    step = read_typed(checks, condition, here, f"{field}/Condition", "boolean", lambda found: isinstance(found, bool))
+
+    def holds(value: Any, context: Any) -> bool:
+        found = step(value, context)
+        if isinstance(found, Failure):
+            raise Stop(found)
+        return bool(found)
+
+    return holds
 
 
 def _logic(checks: Checks, kind: str, document: Any, pointer: str) -> Test | None:

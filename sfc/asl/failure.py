@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 RUNTIME = "States.Runtime"
+QUERY_EVALUATION = "States.QueryEvaluationError"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +16,14 @@ class Failure:
 
     ``runtime`` marks a failure of running the state itself (a path that finds nothing). Its cause lacks the place, which
     only the engine knows: see ``placed``. ``said`` is what the history and the flow's own end say where the cause itself must stay empty.
+    ``location``: the field whose JSONata could not be evaluated, as in Output/total; '' for every other failure.
     """
 
     error: str | None
     cause: str | None
     runtime: bool = False
     said: str = ""
+    location: str = ""
 
     def placed(self, state: str, entered_event: int) -> Failure:
         """The failure with the place that Step Functions puts before the cause; unchanged where there is none to put.
@@ -36,6 +39,11 @@ class Failure:
 def runtime_failure(cause: str) -> Failure:
     """A ``States.Runtime`` failure whose place is still to be put (``Failure.placed``)."""
     return Failure(RUNTIME, cause, runtime=True)
+
+
+def query_failure(cause: str, location: str) -> Failure:
+    """A ``States.QueryEvaluationError``; its place too is still to be put."""
+    return Failure(QUERY_EVALUATION, cause, runtime=True, location=location)
 
 
 class Stop(Exception):

@@ -6,12 +6,16 @@ from typing import Any
 
 from sfc.asl.checks import Checks, at, did_you_mean
 from sfc.asl.failure import Failure, as_json
+from sfc.asl.jsonata import ERROR_OUTPUT
 from sfc.asl.jsonpath import PathError, compile_reference_path
 from sfc.asl.retry import ALL, DELAY_S_MAX, Catcher, Retrier
 from sfc.asl.states import SECONDS_MAX, Merge
+from sfc.asl.values import read_value
+from sfc.asl.variables import read_assign
 
 _RETRIER = ("ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy", "Comment")
-_CATCHER = ("ErrorEquals", "Next", "ResultPath", "Comment")
+_CATCHER = ("ErrorEquals", "Next", "Assign", "ResultPath", "Comment")
+_CATCHER_JSONATA = ("ErrorEquals", "Next", "Assign", "Output", "Comment")
 RESERVED = (
     "States.ALL", "States.HeartbeatTimeout", "States.Timeout", "States.TaskFailed", "States.Permissions", "States.ResultPathMatchFailure",
     "States.ParameterPathFailure", "States.QueryEvaluationError", "States.BranchFailed", "States.NoChoiceMatched",
@@ -86,7 +90,7 @@ def _retrier(checks: Checks, item: Any, pointer: str) -> Retrier | None:
     return Retrier(errors, interval, 3 if attempts is None else attempts, float(rate), longest, strategy == "FULL")
 
 
-def read_catch(checks: Checks, value: Any, pointer: str) -> tuple[tuple[Catcher, ...], list[tuple[Any, str]]]:
+def read_catch(checks: Checks, value: Any, pointer: str, *, jsonata: bool = False) -> tuple[tuple[Catcher, ...], list[tuple[Any, str]]]:
     """``Catch``: catchers, and the targets of their transitions with their pointers, for the caller to check."""
     catchers: list[Catcher] = []
     targets: list[tuple[Any, str]] = []
@@ -95,17 +99,17 @@ def read_catch(checks: Checks, value: Any, pointer: str) -> tuple[tuple[Catcher,
         document = checks.object(item, here, "a catcher")
         if document is None:
             continue
-        fields = dict(document)
-        for field, what in (("Assign", "variables are"), ("Output", "JSONata is")):
-            if fields.pop(field, None) is not None:
-                checks.not_yet(at(here, field), what)
-        _known(checks, fields, _CATCHER, "a catcher", here)
-        errors = _errors(checks, fields, here)
-        merge = read_result_path(checks, fields, here)
-        if checks.required(fields, "Next", here, "Write the name of the state that goes on."):
-            targets.append((fields["Next"], at(here, "Next")))
-            if isinstance(fields["Next"], str):
-                catchers.append(Catcher(errors, fields["Next"], merge))
+        _known(checks, document, _CATCHER_JSONATA if jsonata else _CATCHER, "a catcher", here)
+        errors = _errors(checks, document, here)
+        merge = None if jsonata else read_result_path(checks, document, here)
+        answer = None
+        if jsonata and "Output" in document:
+            answer = read_value(checks, document["Output"], at(here, "Output"), f"Catch[{number}]/Output", ERROR_OUTPUT)
+        assign = read_assign(checks, document, here, f"Catch[{number}]/Assign", jsonata=jsonata, members=ERROR_OUTPUT)
+        if checks.required(document, "Next", here, "Write the name of the state that goes on."):
+            targets.append((document["Next"], at(here, "Next")))
+            if isinstance(document["Next"], str):
+                catchers.append(Catcher(errors, document["Next"], merge, jsonata, answer, assign))
     _all_is_last(checks, value, pointer)
     return tuple(catchers), targets
 

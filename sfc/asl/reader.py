@@ -11,9 +11,10 @@ from sfc.asl.hazards import hazards
 from sfc.asl.machine import Machine
 from sfc.asl.policies import read_retry
 from sfc.asl.retry import Retrier
-from sfc.asl.state_reader import StateReader
+from sfc.asl.state_reader import LANGUAGES, StateReader
 from sfc.asl.states import State, Step
 from sfc.asl.template import read_template
+from sfc.asl.variables import assigned_names
 from sfc.errors import InvalidDocument, Problem
 
 _MACHINE = ("StartAt", "States", "Comment", "Version", "TimeoutSeconds", "QueryLanguage", "Sfc")
@@ -89,6 +90,7 @@ class _Reader:
         self.document = document
         self.states: dict[str, State] = {}
         self.names: dict[str, str] = {}  # every state of the machine and its pointer
+        self.variables: dict[str, str] = {}  # those of the scopes around what is read, and their pointers
 
     def machine(self) -> Machine | None:
         checks, document = self.checks, self.document
@@ -97,12 +99,9 @@ class _Reader:
         if document.get("Version", "1.0") != "1.0":
             checks.error("bad-value", "/Version", f'expected "1.0", {came(document["Version"])}')
         language = document.get("QueryLanguage", "JSONPath")
-        if language == "JSONata":
-            checks.not_yet("/QueryLanguage", "JSONata is", "Write the machine in JSONPath.")
-        elif language != "JSONPath":
-            checks.error(
-                "bad-value", "/QueryLanguage", f"expected JSONPath or JSONata, {came(language)}", did_you_mean(language, ["JSONPath"])
-            )
+        if language not in LANGUAGES:
+            message = f"expected JSONPath or JSONata, {came(language)}"
+            checks.error("bad-value", "/QueryLanguage", message, did_you_mean(language, LANGUAGES))
         timeout_s = checks.integer(document, "TimeoutSeconds", "", 1)
         self.collect(document, "")
         start_at = self.scope(document, "", language)
@@ -118,9 +117,12 @@ class _Reader:
                 message = f"expected names that are unique over the whole machine, came {name!r} again (first at {other})"
                 self.checks.error("duplicate-state", here, message, "Rename one of them.")
             self.names.setdefault(name, here)
-            branches = state.get("Branches") if isinstance(state, dict) and state.get("Type") == "Parallel" else None
+            kind = state.get("Type") if isinstance(state, dict) else None
+            branches = state.get("Branches") if kind == "Parallel" else None
             for number, branch in enumerate(branches if isinstance(branches, list) else ()):
                 self.collect(branch, at(here, "Branches", number))
+            for field in ("ItemProcessor", "Iterator") if kind == "Map" else ():
+                self.collect(state.get(field), at(here, field))
 
     def scope(self, document: dict[str, Any], pointer: str, language: Any) -> str | None:
         """Reads one ``StartAt`` with its ``States``; gives the name of the first state."""
@@ -135,6 +137,8 @@ class _Reader:
         start_at = None
         if checks.required(document, "StartAt", pointer, "Write the name of the first state."):
             start_at = self.target(document["StartAt"], at(pointer, "StartAt"), states)
+        outer = self.variables
+        self.variables = self.assigned(states, at(pointer, "States"))
         edges: dict[str, list[str]] = {}
         ends = False
         for name, state in states.items():
@@ -147,6 +151,7 @@ class _Reader:
                 self.states.setdefault(name, made)
             edges[name] = [found for value, where in reader.targets if (found := self.target(value, where, states)) is not None]
             ends = ends or reader.ends
+        self.variables = outer
         if not ends:
             hint = 'Give the last state "End": true, or end in a Succeed or Fail state.'
             checks.error("no-terminal-state", at(pointer, "States"), "expected a state that ends, came none", hint)
@@ -158,8 +163,18 @@ class _Reader:
                     checks.warning("unreachable-state", at(pointer, "States", name), message, "Remove it, or name it in a Next.")
         return start_at
 
+    def assigned(self, states: dict[str, Any], pointer: str) -> dict[str, str]:
+        """The variables that are known in a scope: its own, and those around it, which it may read and not assign."""
+        outer, known = self.variables, dict(self.variables)
+        for name, here in assigned_names(states):
+            if name in outer:
+                message = f"expected a name that no scope around this one assigns, came {name!r}, which {outer[name]} assigns"
+                self.checks.error("variable-of-outer-scope", pointer + here, message, "Rename one of the two variables.")
+            known.setdefault(name, pointer + here)
+        return known
+
     def branch(self, document: Any, pointer: str, language: Any) -> str | None:
-        """One branch of a Parallel state."""
+        """One branch of a Parallel state, or the processor of a Map."""
         branch = self.checks.object(document, pointer, "a branch with StartAt and States")
         if branch is None:
             return None
@@ -175,7 +190,7 @@ class _Reader:
         elif value in self.names:
             message = f"expected a state of the same branch, came {value!r}, which stands at {self.names[value]}"
             self.checks.error(
-                "crosses-branches", pointer, message, "A branch ends by itself; what follows it is the Next of its Parallel state."
+                "crosses-branches", pointer, message, "A branch ends by itself; what follows it is the Next of its Parallel or Map state."
             )
         else:
             self.checks.error("unknown-state", pointer, f"expected the name of a state, came {value!r}", did_you_mean(value, states))

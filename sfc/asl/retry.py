@@ -55,11 +55,14 @@ class Retrier:
 
 @dataclass(frozen=True, slots=True)
 class Catcher:
-    """One entry of ``Catch``. ``merge`` is its ``ResultPath``; None for ``$``, the default."""
+    """One entry of ``Catch``. ``merge`` is its ``ResultPath``; None for ``$``, the default. ``answer`` is JSONata's ``Output``."""
 
     errors: tuple[str, ...]
     next: str
     merge: Callable[[Any, Any], Any] | None = None
+    jsonata: bool = False
+    answer: Callable[[Any, Any], Any] | None = None
+    assign: Callable[[Any, Any], Any] | None = None
 
     def matches(self, error: str | None) -> bool:
         """See ``error_matches``."""
@@ -68,6 +71,15 @@ class Catcher:
     def output(self, raw: Any, error_output: dict[str, Any], context: Any) -> Any | Failure:
         """The next state's input: the error output ``{"Error", "Cause"}`` put into the state's raw input.
 
-        The state's own ResultSelector, ResultPath and OutputPath are not applied.
+        The state's own ResultSelector, ResultPath and OutputPath are not applied. In JSONata the catcher's Output, whose context has
+        the error output.
         """
+        if self.answer is not None:
+            return self.answer(raw, context)
         return error_output if self.merge is None else self.merge(raw, error_output)
+
+    def assigned(self, raw: Any, error_output: dict[str, Any], context: Any) -> dict[str, Any] | Failure:
+        """What ``Assign`` gives variables; asked only where there is one. In JSONPath its ``$`` is the error output."""
+        assert self.assign is not None
+        found: dict[str, Any] | Failure = self.assign(raw if self.jsonata else error_output, context)
+        return found

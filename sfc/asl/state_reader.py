@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from sfc.asl.checks import Checks, at, came, did_you_mean
-from sfc.asl.choice import read_rule
+from sfc.asl.choice import read_condition, read_rule
+from sfc.asl.jsonata import INPUT, RESULT, is_expression
+from sfc.asl.map_reader import OWN, read_map
 from sfc.asl.policies import read_catch, read_result_path, read_retry
 from sfc.asl.states import (
+    SECONDS_MAX,
     ChoiceState,
     FailState,
     ParallelState,
@@ -19,34 +22,68 @@ from sfc.asl.states import (
     SucceedState,
     TaskState,
     WaitState,
+    role_step,
     seconds_step,
 )
 from sfc.asl.template import read_template
 from sfc.asl.timestamps import parse_timestamp
+from sfc.asl.values import is_whole, read_typed, read_value
+from sfc.asl.variables import read_assign
 
 _EVERY = ("Type", "Comment", "QueryLanguage")
 _PATHS = ("InputPath", "OutputPath")
 _MOVES = ("Next", "End")
-_WORK = (*_MOVES, *_PATHS, "Parameters", "ResultSelector", "ResultPath", "Retry", "Catch")
+_WORK = (*_MOVES, *_PATHS, "Parameters", "ResultSelector", "ResultPath", "Retry", "Catch", "Assign")
 _WAITS = ("Seconds", "Timestamp", "SecondsPath", "TimestampPath")
 
 FIELDS: dict[str, tuple[str, ...]] = {
-    "Task": (*_EVERY, *_WORK, "Resource", "TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds", "HeartbeatSecondsPath"),
+    "Task": (
+        *_EVERY, *_WORK, "Resource", "TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds", "HeartbeatSecondsPath", "Credentials",
+    ),
     "Parallel": (*_EVERY, *_WORK, "Branches"),
-    "Pass": (*_EVERY, *_MOVES, *_PATHS, "Parameters", "ResultPath", "Result"),
-    "Wait": (*_EVERY, *_MOVES, *_PATHS, *_WAITS),
-    "Choice": (*_EVERY, *_PATHS, "Choices", "Default"),
+    "Map": (*_EVERY, *_WORK, *OWN),
+    "Pass": (*_EVERY, *_MOVES, *_PATHS, "Parameters", "ResultPath", "Result", "Assign"),
+    "Wait": (*_EVERY, *_MOVES, *_PATHS, *_WAITS, "Assign"),
+    "Choice": (*_EVERY, *_PATHS, "Choices", "Default", "Assign"),
     "Succeed": (*_EVERY, *_PATHS),
     "Fail": (*_EVERY, "Error", "ErrorPath", "Cause", "CausePath"),
+}  # fmt: skip
+"""The fields of each type in JSONPath."""
+_LEAVING = ("Assign", "Output")
+_WORK_JSONATA = (*_MOVES, *_LEAVING, "Retry", "Catch")
+_OWN_JSONATA = ("Items", *(name for name in OWN if not name.endswith("Path")))
+FIELDS_JSONATA: dict[str, tuple[str, ...]] = {
+    "Task": (*_EVERY, *_WORK_JSONATA, "Arguments", "Resource", "TimeoutSeconds", "HeartbeatSeconds", "Credentials"),
+    "Parallel": (*_EVERY, *_WORK_JSONATA, "Arguments", "Branches"),
+    "Map": (*_EVERY, *_WORK_JSONATA, *_OWN_JSONATA),
+    "Pass": (*_EVERY, *_MOVES, *_LEAVING),
+    "Wait": (*_EVERY, *_MOVES, *_LEAVING, "Seconds", "Timestamp"),
+    "Choice": (*_EVERY, *_LEAVING, "Choices", "Default"),
+    "Succeed": (*_EVERY, "Output"),
+    "Fail": (*_EVERY, "Error", "Cause"),
 }
-_TYPES = (*FIELDS, "Map")
-_NOT_YET = {
-    "Assign": "variables (Assign) are",
-    "Output": "Output (JSONata) is",
-    "Arguments": "Arguments (JSONata) is",
-    "Credentials": "Credentials are",
-    "Detached": "detached branches (Detached) are",
-    "Join": "Join is",
+"""The fields of each type in JSONata."""
+LANGUAGES = ("JSONPath", "JSONata")
+_TYPES = tuple(FIELDS)
+_NOT_YET = {"Detached": "detached branches (Detached) are", "Join": "Join is"}
+
+_IN_OTHER = {
+    "Output": "In JSONPath: OutputPath, ResultSelector and ResultPath.",
+    "Arguments": "In JSONPath: Parameters.",
+    "Parameters": "In JSONata: Arguments.",
+    "ResultSelector": "In JSONata: Output.",
+    "ResultPath": "In JSONata: Output.",
+    "OutputPath": "In JSONata: Output.",
+    "Result": "In JSONata: Output.",
+    "InputPath": "In JSONata every field sees $states.input.",
+    "SecondsPath": "In JSONata: an expression in Seconds.",
+    "TimestampPath": "In JSONata: an expression in Timestamp.",
+    "TimeoutSecondsPath": "In JSONata: an expression in TimeoutSeconds.",
+    "HeartbeatSecondsPath": "In JSONata: an expression in HeartbeatSeconds.",
+    "ErrorPath": "In JSONata: an expression in Error.",
+    "CausePath": "In JSONata: an expression in Cause.",
+    "ItemsPath": "In JSONata: Items.",
+    "Items": "In JSONPath: ItemsPath.",
 }
 
 ReadBranch = Callable[[Any, str, Any], str | None]  # (branch, pointer, query language) -> the name of its first state
@@ -64,6 +101,8 @@ class StateReader:
         self.targets: list[tuple[Any, str]] = []
         self.ends = False
         self.document: dict[str, Any] = {}
+        self.jsonata = False
+        self.known: tuple[str, ...] = ()  # the fields of its type in its language
 
     def read(self, value: Any) -> State | None:
         checks = self.checks
@@ -78,14 +117,8 @@ class StateReader:
             self.ends = True
             return None
         checks.text(document, "Comment", self.pointer)
-        if kind == "Map":
-            checks.not_yet(self.at("Type"), "Map states are")
-            self.moves()
-            self.catch()
-            return None
-        if self.other_language():
-            self.moves_of(kind)
-            return None
+        self.jsonata = self.own_language() == "JSONata"
+        self.known = (FIELDS_JSONATA if self.jsonata else FIELDS)[kind]
         self.fields(kind)
         made: State = getattr(self, f"_{kind.lower()}")()
         return made
@@ -93,45 +126,31 @@ class StateReader:
     def at(self, *tokens: str | int) -> str:
         return at(self.pointer, *tokens)
 
-    def other_language(self) -> bool:
-        """Whether the state is written in JSONata: then its fields can't be judged, only its transitions."""
-        if "QueryLanguage" not in self.document:
-            return bool(self.language == "JSONata")  # said once, at the machine
-        language = self.document["QueryLanguage"]
-        if language == "JSONata":
-            self.checks.not_yet(self.at("QueryLanguage"), "JSONata is", "Write the state in JSONPath.")
-            return True
-        if language != "JSONPath":
-            self.checks.error("bad-value", self.at("QueryLanguage"), f"expected JSONPath or JSONata, {came(language)}")
-        elif self.language == "JSONata":
+    def own_language(self) -> Any:
+        """The state's language: its own, else the machine's."""
+        language = self.document.get("QueryLanguage", self.language)
+        if language not in LANGUAGES:
+            self.checks.error(
+                "bad-value", self.at("QueryLanguage"), f"expected JSONPath or JSONata, {came(language)}", did_you_mean(language, LANGUAGES)
+            )
+        elif language == "JSONPath" and self.language == "JSONata":
             self.checks.error("bad-value", self.at("QueryLanguage"), "expected no JSONPath state in a JSONata machine")
-        return False
+        return language
 
     def fields(self, kind: str) -> None:
-        allowed = FIELDS[kind]
+        other, language = (FIELDS, "JSONPath") if self.jsonata else (FIELDS_JSONATA, "JSONata")
         for field in self.document:
-            if field in allowed:
+            if field in self.known:
                 continue
             if field in _NOT_YET:
                 self.checks.not_yet(self.at(field), _NOT_YET[field])
                 continue
-            owners = [owner for owner, names in FIELDS.items() if field in names]
-            hint = f"{field} belongs to {', '.join(owners)}." if owners else did_you_mean(field, allowed)
+            owners = [owner for owner, names in (FIELDS_JSONATA if self.jsonata else FIELDS).items() if field in names]
+            if field in other[kind]:
+                hint = f"{field} belongs to {language}. {_IN_OTHER.get(field, '')}".strip()
+            else:
+                hint = f"{field} belongs to {', '.join(owners)}." if owners else did_you_mean(field, self.known)
             self.checks.error("unknown-field", self.at(field), f"expected a field of a {kind} state, came {field!r}", hint)
-
-    def moves_of(self, kind: str) -> None:
-        """The transitions of a state that is not read further."""
-        if kind in ("Succeed", "Fail"):
-            self.ends = True
-        elif kind == "Choice":
-            choices = self.document.get("Choices")
-            for number, rule in enumerate(choices if isinstance(choices, list) else []):
-                if isinstance(rule, dict) and "Next" in rule:
-                    self.targets.append((rule["Next"], self.at("Choices", number, "Next")))
-            self.default()
-        else:
-            self.moves()
-            self.catch()
 
     def moves(self) -> str | None:
         """``Next`` or ``End``."""
@@ -163,19 +182,37 @@ class StateReader:
 
     def common(self) -> dict[str, Any]:
         """What every state's class takes; only fields of the state's own type count."""
-        allowed = FIELDS[self.document["Type"]]
-        given: dict[str, Any] = {"name": self.name, "pointer": self.pointer}
+        allowed = self.known
+        given: dict[str, Any] = {"name": self.name, "pointer": self.pointer, "jsonata": self.jsonata}
         if "Next" in allowed:
             given["next"] = self.moves()
         if "InputPath" in allowed:
             given.update(input_path=self.step("InputPath"), output_path=self.step("OutputPath"))
         if "Parameters" in allowed:
             given["parameters"] = self.template("Parameters")
+        if "Arguments" in allowed:
+            given["parameters"] = self.value("Arguments")
         if "ResultSelector" in allowed:
             given["result_selector"] = self.template("ResultSelector")
         if "ResultPath" in allowed:
             given["result_path"] = read_result_path(self.checks, self.document, self.pointer)
+        members = RESULT if "Retry" in allowed else INPUT
+        if "Output" in allowed:
+            given["answer"] = self.value("Output", members)
+        if "Assign" in allowed:
+            given["assign"] = read_assign(self.checks, self.document, self.pointer, "Assign", jsonata=self.jsonata, members=members)
         return given
+
+    def value(self, field: str, members: tuple[str, ...] = INPUT) -> Step | None:
+        """A field of a JSONata state; None where it is not given."""
+        return read_value(self.checks, self.document[field], self.at(field), field, members) if field in self.document else None
+
+    def expression(self, field: str, kind: str, fits: Callable[[Any], bool]) -> Step | None:
+        """A field that is written as an expression, in a JSONata state; None where it is not."""
+        value = self.document.get(field)
+        if not self.jsonata or not is_expression(value):
+            return None
+        return read_typed(self.checks, str(value), self.at(field), field, kind, fits)
 
     def work(self) -> dict[str, Any]:
         given = self.common()
@@ -187,7 +224,7 @@ class StateReader:
     def catch(self) -> tuple[Any, ...]:
         if "Catch" not in self.document:
             return ()
-        catchers, targets = read_catch(self.checks, self.document["Catch"], self.at("Catch"))
+        catchers, targets = read_catch(self.checks, self.document["Catch"], self.at("Catch"), jsonata=self.jsonata)
         self.targets += targets
         return catchers
 
@@ -201,11 +238,36 @@ class StateReader:
         if isinstance(timeout, int) and isinstance(heartbeat, int) and heartbeat >= timeout:
             message = f"expected less than TimeoutSeconds ({timeout}), came {heartbeat}"
             self.checks.error("out-of-range", self.at("HeartbeatSeconds"), message)
-        return TaskState(**given, resource=resource or "", timeout=timeout, heartbeat=heartbeat)
+        return TaskState(**given, resource=resource or "", timeout=timeout, heartbeat=heartbeat, credentials=self.credentials())
+
+    def credentials(self) -> Step | None:
+        """``Credentials``: a RoleArn, and nothing that would have to be kept secret."""
+        if "Credentials" not in self.document:
+            return None
+        here = self.at("Credentials")
+        document = self.checks.object(self.document["Credentials"], here, "credentials with a RoleArn")
+        if document is None:
+            return None
+        known = ("RoleArn",) if self.jsonata else ("RoleArn", "RoleArn.$")
+        for field in document:
+            if field not in known:
+                hint = "No secret belongs into a blueprint: RoleArn names credentials, which workers know."
+                self.checks.error("unknown-field", at(here, field), f"expected RoleArn, came {field!r}", hint)
+        if not self.checks.one_at_most(document, known, here):
+            self.checks.required(document, "RoleArn", here, "Write the name of the credentials, as in RoleArn: billing.")
+            return None
+        if "RoleArn" in document and not isinstance(document["RoleArn"], str):
+            self.checks.wrong_type(at(here, "RoleArn"), "a text", document["RoleArn"])
+        return role_step(
+            read_value(self.checks, document, here, "Credentials") if self.jsonata else read_template(self.checks, document, here)
+        )
 
     def seconds(self, word: str) -> int | Step | None:
         """``TimeoutSeconds`` or ``TimeoutSecondsPath``, and the same for heartbeats."""
         fixed, path = f"{word}Seconds", f"{word}SecondsPath"
+        expression = self.expression(fixed, "integer", lambda found: is_whole(found) and 1 <= found <= SECONDS_MAX)
+        if expression is not None:
+            return expression
         self.checks.one_at_most(self.document, (fixed, path), self.pointer)
         if path not in self.document:
             return self.checks.integer(self.document, fixed, self.pointer, 1)
@@ -227,15 +289,23 @@ class StateReader:
                     branches.append(first)
         return ParallelState(**given, branches=tuple(branches))
 
+    def _map(self) -> State:
+        return read_map(self, self.work())
+
     def _pass(self) -> State:
         literal = (self.document["Result"],) if "Result" in self.document else None
         return PassState(**self.common(), literal=literal)
 
     def _wait(self) -> State:
         given = self.common()
-        fields = self.checks.one_at_most(self.document, _WAITS, self.pointer)
+        waits = tuple(field for field in _WAITS if field in self.known)
+        fields = self.checks.one_at_most(self.document, waits, self.pointer)
         if not fields:
-            self.checks.error("missing-field", self.pointer, f"expected one of {', '.join(_WAITS)}, came none", 'Write "Seconds": 10.')
+            self.checks.error("missing-field", self.pointer, f"expected one of {', '.join(waits)}, came none", 'Write "Seconds": 10.')
+        seconds = self.expression("Seconds", "integer", lambda found: is_whole(found) and found >= 0)
+        moment = self.expression("Timestamp", "string", lambda found: isinstance(found, str))
+        if seconds is not None or moment is not None:
+            return WaitState(**given, seconds_expression=seconds, timestamp_expression=moment)
         for field in fields:
             value, here = self.document[field], self.at(field)
             if field == "Seconds":
@@ -267,12 +337,26 @@ class StateReader:
                 listed = []
             for number, document in enumerate(listed):
                 here = self.at("Choices", number)
-                test = read_rule(self.checks, document, here, top=True)
+                if self.jsonata:
+                    test = read_condition(self.checks, document, here, f"Choices[{number}]")
+                else:
+                    test = read_rule(self.checks, document, here, top=True)
                 if isinstance(document, dict) and self.checks.required(document, "Next", here, "Write the state that the rule leads to."):
                     self.targets.append((document["Next"], at(here, "Next")))
+                    leaving = self.leaving(document, here, f"Choices[{number}]", given)
                     if test is not None and isinstance(document["Next"], str):
-                        rules.append((test, document["Next"]))
+                        rules.append(Rule(test, document["Next"], leaving))
         return ChoiceState(**given, rules=tuple(rules), default=self.default())
+
+    def leaving(self, rule: dict[str, Any], pointer: str, field: str, given: dict[str, Any]) -> State | None:
+        """The Choice as a rule leaves it: with the rule's own Assign and Output, and never with the state's."""
+        assign = read_assign(self.checks, rule, pointer, f"{field}/Assign", jsonata=self.jsonata)
+        answer = None
+        if self.jsonata and "Output" in rule:
+            answer = read_value(self.checks, rule["Output"], at(pointer, "Output"), f"{field}/Output")
+        if assign is None and answer is None and given.get("assign") is None and given.get("answer") is None:
+            return None
+        return ChoiceState(**{**given, "assign": assign, "answer": answer}, rules=())
 
     def default(self) -> str | None:
         if "Default" not in self.document:
@@ -292,6 +376,9 @@ class StateReader:
     def words(self, field: str) -> str | tuple[Step, str] | None:
         """``Error`` or ``ErrorPath``, ``Cause`` or ``CausePath``."""
         path = f"{field}Path"
+        expression = self.expression(field, "string", lambda found: isinstance(found, str))
+        if expression is not None:
+            return expression, str(self.document[field])
         self.checks.one_at_most(self.document, (field, path), self.pointer)
         if path not in self.document:
             return self.checks.text(self.document, field, self.pointer)

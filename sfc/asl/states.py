@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sfc.asl.failure import RUNTIME, Failure, Stop, runtime_failure
+from sfc.asl.failure import RUNTIME, Failure, Stop, query_failure, runtime_failure
 from sfc.asl.retry import Catcher, Retrier
 from sfc.asl.timestamps import parse_timestamp
 
 Step = Callable[[Any, Any], Any]  # (value, context) -> a value or a Failure
 Merge = Callable[[Any, Any], Any]  # (raw input, result) -> a value or a Failure
-Rule = tuple[Callable[[Any, Any], bool], str]  # a condition (raises Stop where a variable is missing) and the next state's name
+Test = Callable[[Any, Any], bool]  # (value, context) -> whether a condition holds; raises Stop where it can't be told
 
 WAIT_S_MAX = 2**31 - 1
 SECONDS_MAX = 99_999_999  # Step Functions' largest number of seconds in a field
@@ -31,9 +31,12 @@ class State:
     result_selector: Step | None = None
     result_path: Merge | None = None
     output_path: Step | None = None
+    jsonata: bool = False  # written in JSONata: its Arguments are ``parameters``
+    answer: Step | None = None  # JSONata's Output
+    assign: Step | None = None
 
     def effective_input(self, raw: Any, context: Any) -> Any | Failure:
-        """``InputPath``, then ``Parameters``; the very ``raw`` where neither is given."""
+        """``InputPath``, then ``Parameters`` (in JSONata ``Arguments``); the very ``raw`` where neither is given."""
         value = raw
         if self.input_path is not None:
             value = self.input_path(raw, context)
@@ -44,8 +47,10 @@ class State:
     def output(self, raw: Any, result: Any, context: Any) -> Any | Failure:
         """``ResultSelector``, ``ResultPath`` (into ``raw``, which stays as it is), ``OutputPath``.
 
-        The very ``result`` where none of them is given.
+        In JSONata ``Output``, whose context has the result. The very ``result`` where none of them is given.
         """
+        if self.jsonata:
+            return result if self.answer is None else self.answer(raw, context)
         value = result
         if self.result_selector is not None:
             value = self.result_selector(value, context)
@@ -57,10 +62,19 @@ class State:
                 return value
         return value if self.output_path is None else self.output_path(value, context)
 
+    def assigned(self, raw: Any, result: Any, context: Any) -> dict[str, Any] | Failure:
+        """What ``Assign`` gives variables; asked only where there is one. In JSONPath its ``$`` is the result."""
+        assert self.assign is not None
+        found: dict[str, Any] | Failure = self.assign(raw if self.jsonata else result, context)
+        return found
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskState(State):
-    """Work of somebody else's. ``timeout`` and ``heartbeat`` give seconds, or None where the state names none."""
+    """Work of somebody else's. ``timeout`` and ``heartbeat`` give seconds, or None where the state names none.
+
+    ``credentials`` gives the role's name, the text of ``RoleArn``: never a secret.
+    """
 
     kind: ClassVar[str] = "Task"
     resource: str
@@ -68,6 +82,7 @@ class TaskState(State):
     catch: tuple[Catcher, ...] = ()
     timeout: int | Step | None = None
     heartbeat: int | Step | None = None
+    credentials: Step | None = None
 
     def timeout_s(self, raw: Any, context: Any) -> int | Failure | None:
         """``TimeoutSeconds`` or what ``TimeoutSecondsPath`` finds in the raw input."""
@@ -83,6 +98,20 @@ def _seconds(given: int | Step | None, raw: Any, context: Any) -> int | Failure 
         return given
     found: int | Failure = given(raw, context)
     return found
+
+
+def role_step(make: Step | None) -> Step | None:
+    """The ``RoleArn`` of what ``Credentials`` make: a text, or a Failure."""
+    if make is None:
+        return None
+
+    def step(value: Any, context: Any) -> Any:
+        found = make(value, context)
+        if isinstance(found, Failure) or isinstance(found["RoleArn"], str):
+            return found if isinstance(found, Failure) else found["RoleArn"]
+        return runtime_failure(f"The RoleArn of the Credentials must be a text, came {_java(found['RoleArn'])}")
+
+    return step
 
 
 def seconds_step(field: str, text: str, find: Step) -> Step:
@@ -113,6 +142,15 @@ class PassState(State):
         return effective if self.literal is None else self.literal[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``leaving``: the Choice as this rule leaves it, with the rule's own Assign and Output; None where neither has any."""
+
+    test: Test
+    next: str
+    leaving: State | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChoiceState(State):
     """The first rule that holds chooses; ``next`` is always None."""
@@ -121,29 +159,31 @@ class ChoiceState(State):
     rules: tuple[Rule, ...]
     default: str | None = None
 
-    def choose(self, effective: Any, context: Any) -> str | Failure:
-        """The name of the next state."""
+    def choose(self, effective: Any, context: Any) -> tuple[str, State] | Failure:
+        """The name of the next state, and the Choice as it is left: with the Assign and Output that count."""
         try:
-            for holds, following in self.rules:
-                if holds(effective, context):
-                    return following
+            for rule in self.rules:
+                if rule.test(effective, context):
+                    return rule.next, self if rule.leaving is None else rule.leaving
         except Stop as stop:
             return stop.failure
         if self.default is None:
             # The specification says States.NoChoiceMatched; Step Functions reserves that name and says this.
             return runtime_failure("Failed to transition out of the state. The state does not point to a next state.")
-        return self.default
+        return self.default, self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitState(State):
-    """One of the four is given: ``seconds``, ``at_ms`` (since 1970), or a path with its text for messages."""
+    """One of the six is given: ``seconds``, ``at_ms`` (since 1970), a path with its text for messages, or an expression."""
 
     kind: ClassVar[str] = "Wait"
     seconds: int | None = None
     at_ms: int | None = None
     seconds_path: tuple[Step, str] | None = None
     timestamp_path: tuple[Step, str] | None = None
+    seconds_expression: Step | None = None
+    timestamp_expression: Step | None = None
 
     def until_ms(self, effective: Any, now_ms: int, context: Any) -> int | Failure:
         """When the wait ends, in milliseconds since 1970: ``now_ms`` where that time is past."""
@@ -161,7 +201,19 @@ class WaitState(State):
             if value < 0:
                 return runtime_failure(f"The SecondsPath parameter references a negative value: {text} == {value}")
             return _bounded(now_ms + value * 1000, now_ms)
-        assert self.timestamp_path is not None  # the reader lets no Wait pass without one of the four
+        if self.seconds_expression is not None:
+            value = self.seconds_expression(effective, context)
+            return value if value.__class__ is Failure else _bounded(now_ms + int(value) * 1000, now_ms)
+        if self.timestamp_expression is not None:
+            value = self.timestamp_expression(effective, context)
+            if value.__class__ is Failure:
+                return value
+            nanoseconds = parse_timestamp(value)
+            if nanoseconds is None:
+                cause = f"The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {_java(value)}"
+                return query_failure(cause, "Timestamp")
+            return _bounded(-(-nanoseconds // 1_000_000), now_ms)
+        assert self.timestamp_path is not None  # the reader lets no Wait pass without one of the six
         step, text = self.timestamp_path
         value = step(effective, context)
         if value.__class__ is Failure:

@@ -113,9 +113,14 @@ class Turn:
 
     def output(self, state: State, branch: Branch, result: Any) -> Any:
         """The state's output for its result, or a Failure."""
-        if state.output_path is None and state.result_selector is None:
+        if state.output_path is None and state.result_selector is None and state.answer is None:
             return state.output(branch.data, result, None)
-        return state.output(branch.data, result, self.context(branch))
+        return state.output(branch.data, result, self.context_after(state, branch, result))
+
+    def context_after(self, state: State, branch: Branch, result: Any) -> Context:
+        """The context of fields that are evaluated when the state has its result."""
+        context = self.context(branch)
+        return context.having(result=result) if state.jsonata else context
 
     def context(self, branch: Branch, token: str = "") -> Context:
         """What the fields of the branch's state may look at; with the job's token where a job is made."""

@@ -13,8 +13,9 @@ def enter(turn: Turn, branch: Branch, state: ChoiceState) -> None:
     if isinstance(effective, Failure):
         fail(turn, branch, effective)
         return
-    following = state.choose(effective, turn.context(branch))
-    if isinstance(following, Failure):
-        fail(turn, branch, following)
+    chosen = state.choose(effective, turn.context(branch))
+    if isinstance(chosen, Failure):
+        fail(turn, branch, chosen)
         return
-    finish(turn, branch, state, effective, following)
+    following, leaving = chosen
+    finish(turn, branch, leaving, effective, following)

@@ -15,7 +15,8 @@ def choose(rule: dict[str, Any], value: Any, default: str | None = "No") -> str 
     choice = {"Type": "Choice", "Choices": [{**rule, "Next": "Yes"}], **({"Default": default} if default else {})}
     state = compile_machine({"StartAt": "C", "States": {"C": choice, **states}}).states["C"]
     assert isinstance(state, ChoiceState)
-    return state.choose(value, Context({"limit": 5}))
+    chosen = state.choose(value, Context({"limit": 5}))
+    return chosen if isinstance(chosen, Failure) else chosen[0]
 
 
 NOON, LATER, SAME = "2026-01-01T12:00:00Z", "2026-01-01T12:00:00.000000001Z", "2026-01-01T13:00:00+01:00"

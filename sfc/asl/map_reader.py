@@ -1,0 +1,258 @@
+"""Reads a Map state: its processor, its items, how many at once, and what only a distributed Map has."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from sfc.asl.checks import Checks, at, came, did_you_mean
+from sfc.asl.map_state import Batcher, MapState, Number
+from sfc.asl.states import SECONDS_MAX, Step
+from sfc.asl.template import read_template
+
+if TYPE_CHECKING:
+    from sfc.asl.state_reader import StateReader
+
+OWN = (
+    "ItemProcessor", "Iterator", "ItemsPath", "ItemSelector", "MaxConcurrency", "MaxConcurrencyPath",
+    "ToleratedFailureCount", "ToleratedFailureCountPath", "ToleratedFailurePercentage", "ToleratedFailurePercentagePath",
+    "ItemReader", "ItemBatcher", "ResultWriter", "Label",
+)  # fmt: skip
+"""A Map's own fields, in JSONPath."""
+ONLY_DISTRIBUTED = ("ItemReader", "ItemBatcher", "ResultWriter")
+_NO_EFFECT_INLINE = ("ToleratedFailureCount", "ToleratedFailureCountPath", "ToleratedFailurePercentage", "ToleratedFailurePercentagePath")
+_CONFIG = {"Mode": ("INLINE", "DISTRIBUTED"), "ExecutionType": ("STANDARD", "EXPRESS")}
+_READER = ("Resource", "Parameters", "Arguments", "ReaderConfig")
+_READER_CONFIG = {
+    "InputType": ("CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"),
+    "CSVHeaderLocation": ("FIRST_ROW", "GIVEN"),
+    "CSVDelimiter": ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"),
+    "Transformation": ("NONE", "LOAD_AND_FLATTEN"),
+    "ManifestType": ("ATHENA_DATA", "S3_INVENTORY"),
+}
+_READER_OTHERS = ("MaxItems", "MaxItemsPath", "CSVHeaders", "ItemsPointer")
+_BATCHER = ("MaxItemsPerBatch", "MaxItemsPerBatchPath", "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", "BatchInput")
+_WRITER = ("Resource", "Parameters", "Arguments", "WriterConfig")
+_WRITER_CONFIG = {"OutputType": ("JSON", "JSONL"), "Transformation": ("NONE", "COMPACT", "FLATTEN")}
+_LABEL_MAX = 40
+_NOT_IN_LABELS = re.compile(r"[\s?*<>{}\[\]:;,\\|^~$#%&`\"\x00-\x1f\x7f-\x9f]")
+_BATCH_BYTES_MAX = 262_144
+
+
+def read_map(reader: StateReader, given: dict[str, Any]) -> MapState:
+    """``given``: what every state that does work has. Every problem is noted, as in the other states."""
+    made = _MapReader(reader)
+    selector = given.pop("parameters", None)
+    distributed = made.mode()
+    return MapState(
+        **given,
+        start_at=made.processor() or "",
+        distributed=distributed,
+        **made.items(),
+        item_selector=made.selector(selector),
+        max_concurrency=made.number("MaxConcurrency", whole=True),
+        tolerated_count=made.number("ToleratedFailureCount", whole=True),
+        tolerated_percentage=made.number("ToleratedFailurePercentage", most=100),
+        batcher=made.batcher(),
+        reads=made.reads(),
+        writes=made.writes(),
+        label=made.label(),
+    )
+
+
+class _MapReader:
+    """One reading of one Map state."""
+
+    def __init__(self, reader: StateReader) -> None:
+        self.reader = reader
+        self.checks: Checks = reader.checks
+        self.document = reader.document
+        self.pointer = reader.pointer
+
+    def where(self) -> tuple[str, dict[str, Any]] | None:
+        """The field with the processor and what stands in it; the first of the two where both are given."""
+        fields = self.checks.one_at_most(self.document, ("ItemProcessor", "Iterator"), self.pointer)
+        if not fields:
+            hint = "Write ItemProcessor with StartAt and States: what is done with each item."
+            self.checks.error("missing-field", self.pointer, "expected the field 'ItemProcessor', which is missing", hint)
+            return None
+        found = self.checks.object(self.document[fields[0]], at(self.pointer, fields[0]), "a processor with StartAt and States")
+        return None if found is None else (fields[0], found)
+
+    def processor(self) -> str | None:
+        """The name of its first state."""
+        found = self.where()
+        if found is None:
+            return None
+        field, document = found
+        inner = {name: value for name, value in document.items() if name != "ProcessorConfig"}
+        return self.reader.branch(inner, at(self.pointer, field), self.reader.language)
+
+    def mode(self) -> bool:
+        """Whether the Map is distributed. Without a Mode it is where only a distributed one can have its fields."""
+        document = self.document.get("ItemProcessor", self.document.get("Iterator"))
+        field = "ItemProcessor" if "ItemProcessor" in self.document else "Iterator"
+        config: dict[str, Any] = {}
+        if isinstance(document, dict) and "ProcessorConfig" in document:
+            config = self.chosen(document["ProcessorConfig"], at(self.pointer, field, "ProcessorConfig"), "ProcessorConfig", _CONFIG)
+        needs = [name for name in ONLY_DISTRIBUTED if name in self.document]
+        mode = config.get("Mode", "DISTRIBUTED" if needs else "INLINE")
+        if mode == "INLINE":
+            for name in needs:
+                hint = f'Write "Mode": "DISTRIBUTED" in the ProcessorConfig, or remove {name}.'
+                self.checks.error("needs-distributed", at(self.pointer, name), f"expected no {name} in an INLINE Map, came one", hint)
+            for name in _NO_EFFECT_INLINE:
+                if name in self.document:
+                    message = f"expected {name} in a DISTRIBUTED Map only: an INLINE one fails with its first iteration that fails"
+                    self.checks.warning("no-effect", at(self.pointer, name), message, "Catch the error in the processor, or remove it.")
+        return bool(mode == "DISTRIBUTED")
+
+    def chosen(
+        self, value: Any, pointer: str, what: str, fields: dict[str, tuple[str, ...]], others: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
+        """An object of fields that each take one of a few words; {} where it is none."""
+        config = self.checks.object(value, pointer, what)
+        for name, word in (config or {}).items():
+            if name in fields:
+                if word not in fields[name]:
+                    message = f"expected {' or '.join(fields[name])}, {came(word)}"
+                    self.checks.error("bad-value", at(pointer, name), message, did_you_mean(word, fields[name]))
+            elif name not in others:
+                self.unknown(name, pointer, what, (*fields, *others))
+        return config or {}
+
+    def unknown(self, name: str, pointer: str, what: str, known: tuple[str, ...]) -> None:
+        self.checks.error("unknown-field", at(pointer, name), f"expected a field of {what}, came {name!r}", did_you_mean(name, known))
+
+    def items(self) -> dict[str, Any]:
+        """``ItemsPath``."""
+        if "ItemsPath" not in self.document:
+            return {}
+        text = self.document["ItemsPath"]
+        step = self.checks.step(text, at(self.pointer, "ItemsPath"))
+        if "ItemReader" in self.document:  # as in Step Functions: the reader's items are taken as they come
+            return {}
+        return {"items": None if text == "$" else step, "items_text": text if isinstance(text, str) else "$"}
+
+    def selector(self, parameters: Step | None) -> Step | None:
+        """``ItemSelector``, or ``Parameters`` as it was called."""
+        given = self.checks.one_at_most(self.document, ("ItemSelector", "Parameters"), self.pointer)
+        return parameters if given == ["Parameters"] else self.reader.template("ItemSelector")
+
+    def number(self, field: str, *, whole: bool = False, most: int = SECONDS_MAX) -> Any:
+        """A number, or the path of one; 0 where there is none."""
+        path = f"{field}Path"
+        given = self.checks.one_at_most(self.document, (field, path), self.pointer)
+        if path in given:
+            return self.path(self.document, path, self.pointer)
+        if field not in given:
+            return 0
+        value, here = self.document[field], at(self.pointer, field)
+        if whole:
+            return self.checks.integer(self.document, field, self.pointer, 0, most) or 0
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.checks.wrong_type(here, "a number", value)
+        elif not 0 <= value <= most:
+            self.checks.error("out-of-range", here, f"expected a number from 0 to {most}, came {value}")
+        return value
+
+    def path(self, document: dict[str, Any], field: str, pointer: str) -> Number | None:
+        text = document[field]
+        step = self.checks.step(text, at(pointer, field), definite=True)
+        return None if step is None else Number(field=field, text=text, step=step)
+
+    def batcher(self) -> Batcher | None:
+        if "ItemBatcher" not in self.document:
+            return None
+        here = at(self.pointer, "ItemBatcher")
+        document = self.checks.object(self.document["ItemBatcher"], here, "an ItemBatcher")
+        if document is None:
+            return None
+        for name in document:
+            if name not in _BATCHER:
+                self.unknown(name, here, "an ItemBatcher", _BATCHER)
+        sizes: dict[str, int | Number | None] = {}
+        for field, most in (("MaxItemsPerBatch", SECONDS_MAX), ("MaxInputBytesPerBatch", _BATCH_BYTES_MAX)):
+            path = f"{field}Path"
+            given = self.checks.one_at_most(document, (field, path), here)
+            if path in given:
+                sizes[field] = self.path(document, path, here)
+            else:
+                sizes[field] = self.checks.integer(document, field, here, 1, most)
+        if not any(name in document for name in _BATCHER[:4]):
+            hint = "Write how many items go into a batch, as in MaxItemsPerBatch: 10."
+            self.checks.error("missing-field", here, "expected MaxItemsPerBatch or MaxInputBytesPerBatch, came neither", hint)
+        shared = read_template(self.checks, document["BatchInput"], at(here, "BatchInput")) if "BatchInput" in document else None
+        return Batcher(items=sizes["MaxItemsPerBatch"], bytes=sizes["MaxInputBytesPerBatch"], input=shared)
+
+    def reads(self) -> bool:
+        """``ItemReader``."""
+        if "ItemReader" not in self.document:
+            return False
+        here = at(self.pointer, "ItemReader")
+        document = self.checks.object(self.document["ItemReader"], here, "an ItemReader")
+        if document is not None:
+            self.service(document, here, "an ItemReader", _READER, required=True)
+            if "ReaderConfig" in document:
+                self.reader_config(document["ReaderConfig"], at(here, "ReaderConfig"))
+        return True
+
+    def service(self, document: dict[str, Any], pointer: str, what: str, known: tuple[str, ...], *, required: bool) -> None:
+        """Who reads or writes, and what it is told."""
+        for name in document:
+            if name not in known:
+                self.unknown(name, pointer, what, known)
+        if required:
+            self.checks.required(document, "Resource", pointer, "Write who reads the items, as in file:items.json.")
+        self.checks.text(document, "Resource", pointer)
+        for name in ("Parameters", "Arguments"):
+            if name not in document:
+                continue
+            if name == "Arguments":
+                self.checks.error(
+                    "wrong-language", at(pointer, name), "expected Parameters, since the state is in JSONPath, came Arguments"
+                )
+            else:
+                read_template(self.checks, document[name], at(pointer, name))
+
+    def reader_config(self, value: Any, pointer: str) -> None:
+        config = self.chosen(value, pointer, "a ReaderConfig", _READER_CONFIG, _READER_OTHERS)
+        self.checks.one_at_most(config, ("MaxItems", "MaxItemsPath"), pointer)
+        self.checks.integer(config, "MaxItems", pointer, -(2**31), 2**31)  # one below 0 is found when it runs (ItemReaderFailed)
+        if "MaxItemsPath" in config:
+            self.path(config, "MaxItemsPath", pointer)
+        self.checks.text(config, "ItemsPointer", pointer)
+        headers = config.get("CSVHeaders", [])
+        if not isinstance(headers, list) or not all(isinstance(name, str) for name in headers):
+            self.checks.wrong_type(at(pointer, "CSVHeaders"), "a list of texts", headers)
+        if config.get("CSVHeaderLocation") == "GIVEN" and "CSVHeaders" not in config:
+            hint = 'Write the columns\' names, as in "CSVHeaders": ["id", "amount"].'
+            self.checks.error("missing-field", pointer, "expected CSVHeaders, since CSVHeaderLocation is GIVEN, came none", hint)
+
+    def writes(self) -> bool:
+        """``ResultWriter``."""
+        if "ResultWriter" not in self.document:
+            return False
+        here = at(self.pointer, "ResultWriter")
+        document = self.checks.object(self.document["ResultWriter"], here, "a ResultWriter")
+        if document is not None:
+            self.service(document, here, "a ResultWriter", _WRITER, required=False)
+            if "WriterConfig" in document:
+                self.chosen(document["WriterConfig"], at(here, "WriterConfig"), "a WriterConfig", _WRITER_CONFIG)
+            if "Resource" not in document and "WriterConfig" not in document:
+                hint = "Write where the results go."
+                self.checks.error("missing-field", here, "expected Resource or WriterConfig, came neither", hint)
+        return True
+
+    def label(self) -> str:
+        text = self.checks.text(self.document, "Label", self.pointer)
+        if text is None:
+            return ""
+        here = at(self.pointer, "Label")
+        if not 1 <= len(text) <= _LABEL_MAX:
+            self.checks.error("bad-value", here, f"expected a label of 1 to {_LABEL_MAX} characters, came one of {len(text)}")
+        elif wrong := _NOT_IN_LABELS.search(text):
+            self.checks.error(
+                "bad-value", here, f"expected a label without the character {wrong[0]!r}, {came(text)}", "Use letters, digits, - and _."
+            )
+        return text

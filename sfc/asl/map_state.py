@@ -1,0 +1,110 @@
+"""Map: the part of the machine that runs once for each item of a list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from sfc.asl.failure import Failure, as_json, runtime_failure
+from sfc.asl.retry import Catcher, Retrier
+from sfc.asl.states import State, Step
+
+INLINE_LIVING_MAX = 40  # iterations of an inline Map at once, as in Step Functions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """A number that a path or an expression names: ``field`` and ``text`` are those of the document, for messages. A Failure where it
+    finds none. Built by ``sfc.asl.map_reader``."""
+
+    field: str
+    text: str
+    step: Step
+
+    def whole(self, effective: Any, context: Any) -> int | Failure:
+        """A whole number; a text of one will do, as it does in Step Functions."""
+        found = self.step(effective, context)
+        if isinstance(found, Failure):
+            return found
+        if isinstance(found, float) and found.is_integer():
+            return int(found)
+        if isinstance(found, int) and not isinstance(found, bool):
+            return found
+        try:
+            return int(found) if isinstance(found, str) else self._refused(found, "integer")
+        except ValueError:
+            return self._refused(found, "integer")
+
+    def any(self, effective: Any, context: Any) -> float | Failure:
+        """A number with or without a fraction."""
+        found = self.step(effective, context)
+        if isinstance(found, Failure) or (isinstance(found, int | float) and not isinstance(found, bool)):
+            return found
+        return self._refused(found, "float")
+
+    def _refused(self, found: Any, wanted: str) -> Failure:
+        shown = found if isinstance(found, str) else as_json(found)
+        return runtime_failure(f'The {self.field} field refers to value "{shown}" which is not a valid {wanted}: {self.text}')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batcher:
+    """``ItemBatcher``: how many items, and bytes of JSON, go into one iteration; at least one of the two is given."""
+
+    items: int | Number | None = None
+    bytes: int | Number | None = None
+    input: Step | None = None  # BatchInput, which every batch gets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapState(State):
+    """``start_at``: the first state of the processor. Iterations get their item, or what ``item_selector`` makes of it; the result lists
+    their outputs in the order of the items. ``parameters`` of the base class is never set: the old ``Parameters`` is the ItemSelector.
+    """
+
+    kind: ClassVar[str] = "Map"
+    start_at: str
+    distributed: bool = False  # Mode DISTRIBUTED, or a field that only such a Map has
+    items: Step | None = None  # None: the effective input itself
+    items_text: str = "$"  # the path, for messages
+    item_selector: Step | None = None
+    max_concurrency: int | Number = 0
+    tolerated_count: int | Number = 0
+    tolerated_percentage: float | Number = 0
+    batcher: Batcher | None = None
+    reads: bool = False  # has an ItemReader
+    writes: bool = False  # has a ResultWriter
+    label: str = ""
+    retry: tuple[Retrier, ...] = ()
+    catch: tuple[Catcher, ...] = ()
+
+    def items_of(self, effective: Any, context: Any) -> list[Any] | Failure:
+        """What the Map goes over."""
+        found = effective if self.items is None else self.items(effective, context)
+        if isinstance(found, list | Failure):
+            return found
+        return runtime_failure(f'Reference path "{self.items_text}" must point to array.')
+
+    def concurrency(self, effective: Any, context: Any) -> int | Failure:
+        """How many iterations live at once; 0: as many as there may be."""
+        given = self.max_concurrency
+        found = given if isinstance(given, int) else given.whole(effective, context)
+        if isinstance(found, int) and found < 0:
+            return runtime_failure(f"Expected non-negative integer for MaxConcurrency, got '{found}' instead.")
+        return found
+
+    def tolerance(self, effective: Any, context: Any) -> tuple[int, float] | Failure:
+        """How many iterations may fail, and how many in a hundred."""
+        count = self.tolerated_count
+        most = count if isinstance(count, int) else count.whole(effective, context)
+        if isinstance(most, Failure):
+            return most
+        if most < 0:
+            return runtime_failure("ToleratedFailureCount cannot be negative.")
+        percentage = self.tolerated_percentage
+        share = percentage.any(effective, context) if isinstance(percentage, Number) else percentage
+        if isinstance(share, Failure):
+            return share
+        if not 0 <= share <= 100:
+            return runtime_failure("ToleratedFailurePercentage must be between 0 and 100.")
+        return most, share
