@@ -19,7 +19,7 @@ from sfc.asl.checks import Checks
 from sfc.asl.context import Context
 from sfc.asl.failure import Stop, query_failure
 from sfc.asl.functions import FunctionError
-from sfc.asl.jsonata_functions import FUNCTIONS, chance_functions
+from sfc.asl.jsonata_functions import FUNCTIONS, PARSE, chance_functions
 from sfc.asl.jsonpath import MISSING
 
 INPUT: Final = ("input", "context")
@@ -41,8 +41,9 @@ _PLACE = re.compile(rf"\$(?:states\.(input|context|result|errorOutput)|({_NAME})
 _WORDS = frozenset({"and", "or", "in", "true", "false", "null", "function"})  # names that an expression may read otherwise
 _VARIABLE = re.compile(rf"\$({_NAME})")
 _MEMBER = re.compile(rf"\$states\s*\.\s*`?({_NAME})")
+_OWN_NAMES = re.compile(r"\bfunction\b|λ|:=")
 _BY_CHANCE = re.compile(r"\$(?:random|uuid|shuffle)\b")
-_STUBS: dict[str, Any] = dict.fromkeys((*FUNCTIONS, "random", "uuid"), len)
+_STUBS: dict[str, Any] = dict.fromkeys((*FUNCTIONS, "parse", "random", "uuid"), len)
 
 
 def is_expression(value: Any) -> bool:
@@ -55,12 +56,13 @@ def read_expression(checks: Checks, text: str, pointer: str, field: str, members
     source = text[2:-2]
     try:
         reads = Expression(source).reads(_STUBS)
+        general = _General(source.strip(), field, pointer)
     except (JlensError, UnicodeError) as error:
         at = getattr(error, "start", None)
-        where = "" if at is None else f" at character {at + 3}"
+        where = f" at character {at + 3}" if at is not None and at <= len(source) else ""
         checks.error("bad-jsonata", pointer, f"expected a JSONata expression, came one that makes no sense{where}: {error}")
         return None
-    names = {name for name in reads["bindings"] if name != "states"}
+    names = set(reads["bindings"]) - {"states", *_STUBS}
     if not _known(checks, source, pointer, names, everything="everyBinding" in reads):
         return None
     read = reads["bindings"].get("states", {})
@@ -68,7 +70,8 @@ def read_expression(checks: Checks, text: str, pointer: str, field: str, members
     outside = reads.get("input", {})
     if outside:
         _outside(checks, source, pointer, outside)
-    return _compiled(source.strip(), field, pointer, names, context=read is True or "context" in read)
+    general.in_context = read is True or "context" in read
+    return _evaluation(general, names)
 
 
 def _known(checks: Checks, source: str, pointer: str, names: set[str], *, everything: bool) -> bool:
@@ -105,18 +108,20 @@ def _outside(checks: Checks, source: str, pointer: str, outside: Any) -> None:
         name = next(iter(outside))
         message = f"expected no name by itself at the top of an expression, came {name!r}"
         checks.error("bad-jsonata", pointer, message, f"Write $states.input.{name}, or ${name} for a variable.")
-    elif re.search(r"\$\$|\$(?!\w)", source):  # else it is a function that would take it where its argument is left out
-        message = "expected no $ or $$ at the top of an expression, came one"
+    elif re.search(r"\$\$|\$(?!\w)", source) or not _OWN_NAMES.search(source):
+        # Else it calls a function of its own: what that reads can't be told.
+        message = "expected no $ or $$ at the top of an expression, nor a function that takes it as its argument, came one"
         checks.error("bad-jsonata", pointer, message, "Write $states.input for the state's input.")
 
 
-def _compiled(source: str, field: str, pointer: str, names: set[str], *, context: bool) -> Evaluate:
-    general = _General(source, field, pointer, context=context).evaluate
-    place = _PLACE.fullmatch(source)
+def _evaluation(general: _General, names: set[str]) -> Evaluate:
+    place = _PLACE.fullmatch(general.source)
     if place is None or (place.group(2) is not None and place.group(2) not in names):
-        return general
+        return general.evaluate
     path = tuple(place.group(3).split(".")[1:])
-    return general if _WORDS.intersection(path) else _place(source, field, place.group(1), place.group(2), path, general)
+    if _WORDS.intersection(path):
+        return general.evaluate
+    return _place(general.source, general.field, place.group(1), place.group(2), path, general.evaluate)
 
 
 def _place(source: str, field: str, member: str | None, variable: str | None, path: tuple[str, ...], general: Evaluate) -> Evaluate:
@@ -148,26 +153,27 @@ def _place(source: str, field: str, member: str | None, variable: str | None, pa
 class _General:
     """Any expression."""
 
-    def __init__(self, source: str, field: str, pointer: str, *, context: bool) -> None:
+    def __init__(self, source: str, field: str, pointer: str) -> None:
         self.source = source
         self.field = field
         self.pointer = pointer
-        self.context = context
+        self.in_context = True  # whether it reads the context object
         self.by_chance = _BY_CHANCE.search(source) is not None
         head = "".join(f"${name} := $$.v.`{name}`; " for name in _variables(source))
-        self.head = f"($states := $$.s; {head}"
+        parse = PARSE if "$parse" in source else ""
+        self.head = f"({parse}$states := $$.s; {head}"
         self.expression = self._expression(f"{{'r': ({source})}}")
 
     def _expression(self, body: str) -> Expression:
         made = Expression(f"{self.head}{body})")
         for name, (run, signature) in FUNCTIONS.items():
-            if name in self.source:
+            if name in made.source:
                 made.register_function(name, run, signature)
         return made
 
     def evaluate(self, value: Any, context: Context) -> Any:
         states = {"input": value, **context.states}
-        if self.context:
+        if self.in_context:
             states["context"] = context.object
         found = self._run(self.expression, states, context)
         if "r" in found:

@@ -25,13 +25,18 @@ def _as(name: str, intrinsic: str) -> Callable[..., Any]:
     return run
 
 
+_parsed = _as("parse", "StringToJson")
+
 FUNCTIONS: dict[str, tuple[Callable[..., Any], str]] = {
     "partition": (_as("partition", "ArrayPartition"), "<an:a>"),
     "range": (_as("range", "ArrayRange"), "<nnn:a>"),
     "hash": (_as("hash", "Hash"), "<xs:s>"),
-    "parse": (_as("parse", "StringToJson"), "<s:x>"),
+    "_parsed": (lambda text: {"value": _parsed(text)}, "<s:o>"),
 }
 """Functions that need nothing but their arguments, and their signatures in JSONata's own notation."""
+
+PARSE = "$parse := function($text)<s:x>{$lookup($_parsed($text), 'value')}; "
+"""``$parse`` itself, to stand before an expression: what a function from here gives as None is undefined, not null."""
 
 
 def chance_functions(context: Context, pointer: str) -> dict[str, Callable[..., Any]]:
