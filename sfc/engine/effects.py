@@ -11,7 +11,8 @@ from sfc.engine.program import Target
 
 
 class DispatchJob(Struct, frozen=True):
-    """One attempt of a task. ``value`` is the effective input as JSON: encoded once, for the token's hash and for the record."""
+    """One attempt of a task. ``value`` is the effective input as JSON: encoded once, for the token's hash and for the record.
+    ``credentials``: the name that the state's Credentials give, never a secret; '' for none."""
 
     token: str
     flow: str
@@ -23,6 +24,7 @@ class DispatchJob(Struct, frozen=True):
     attempt: int
     deadline_ms: int
     traceparent: str = ""
+    credentials: str = ""
 
 
 class Reply(Struct, frozen=True):

@@ -27,6 +27,8 @@ def job_headers(job: DispatchJob, reply_to: str, reply_partition: int | None) ->
     ]
     if job.deadline_ms:
         head.append((headers.DEADLINE, rfc3339(job.deadline_ms).encode()))
+    if job.credentials:
+        head.append((headers.CREDENTIALS, job.credentials.encode("utf-8", "replace")))
     if reply_partition is not None:
         head.append((headers.REPLY_PARTITION, b"%d" % reply_partition))
     if job.target.correlate == "header" and job.target.correlate_name not in ("", headers.JOB):

@@ -56,6 +56,10 @@ def enter(turn: Turn, branch: Branch, state: TaskState) -> None:
     if isinstance(heartbeat_s, Failure):
         fail(turn, branch, heartbeat_s)
         return
+    role = "" if state.credentials is None else state.credentials(data, turn.context(branch))
+    if isinstance(role, Failure):
+        fail(turn, branch, role)
+        return
     attempt = 1 + sum(branch.retries)
     due_ms = turn.now + timeout_s * 1000 if timeout_s else 0
     heartbeat_ms = heartbeat_s * 1000
@@ -75,7 +79,7 @@ def enter(turn: Turn, branch: Branch, state: TaskState) -> None:
         return
     flow = turn.flow
     turn.effects.append(
-        DispatchJob(token, flow.id, flow.blueprint, flow.version, state.name, target, value, attempt, due_ms, flow.traceparent)
+        DispatchJob(token, flow.id, flow.blueprint, flow.version, state.name, target, value, attempt, due_ms, flow.traceparent, role)
     )
 
 
