@@ -16,6 +16,7 @@ from sfc_gateway import (
     groups,
     holds,
     keys,
+    openapi,
     overview,
     problems,
     schedules,
@@ -59,6 +60,7 @@ def create_app(services: Services) -> FastAPI:
     v1.include_router(dev.router(services) if services.dev else dev.absent())
     app.include_router(v1)
     app.include_router(overview.probes(services))
+    openapi.install(app)
     page = files("sfc_gateway").joinpath("docs.html").read_text(encoding="utf-8")
 
     @app.get("/docs", include_in_schema=False)

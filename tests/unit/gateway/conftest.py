@@ -143,6 +143,12 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def make_gateway() -> type[Gateway]:
+    """For tests that share one."""
+    return Gateway
+
+
 @pytest.fixture
 def gateway(migrated: Path, tmp_path: Path) -> Iterator[Gateway]:
     made = Gateway(f"sqlite:///{shutil.copy(migrated, tmp_path)}")
