@@ -105,6 +105,9 @@ def step(
     ] = None,
     mocks: MocksFile = None,
     retries: Annotated[int, typer.Option("--retries", min=0, help="How many retries are already used up.")] = 0,
+    variables: Annotated[
+        str, typer.Option("--variables", metavar="JSON|@FILE|-", help='What was assigned before: {"name": value}.')
+    ] = "{}",
     now: Now = "",
     as_json: Json = False,
 ) -> None:
@@ -116,7 +119,11 @@ def step(
     answers = dict(_mocks(mocks) or {})
     if mock is not None:
         answers[state] = read_input(mock, "--mock")
-    made = step_in_memory(file, state, read_input(input_text), mocks=answers, retries=retries, now=_moment(now))
+    assigned = read_input(variables, "--variables")
+    if not isinstance(assigned, dict):
+        raise typer.BadParameter(f"{variables!r:.60} is no object of names and values", param_hint="'--variables'")
+    given = read_input(input_text)
+    made = step_in_memory(file, state, given, mocks=answers, retries=retries, variables=assigned, now=_moment(now))
     if as_json:
         from dataclasses import asdict
 
@@ -129,6 +136,8 @@ def step(
             previous = value
         if made.status in ("SUCCEEDED", "CAUGHT_ERROR"):
             lines += [("output", _shown(made.output)), ("next", made.next or "(the end)")]
+        if made.variables:
+            lines.append(("variables", _shown(made.variables)))
         lines += [("error", made.error or ""), ("cause", made.cause or "")]
         if made.retrier is not None:
             lines.append(("retry", f"Retry[{made.retrier}] tries again after {output.duration((made.retry_seconds or 0) * 1000)}"))

@@ -91,4 +91,4 @@ def _target(resource: str, tasks: Mapping[str, Mapping[str, Any]]) -> Target:
         resource = f"task:{pinned}"
         known = {pinned: dict(tasks.get(name) or {})}
     found = target_of(resource, known, str, "jobs")
-    return found if isinstance(found, Target) and not found.signal else Target(resource, "mock", "mocks")
+    return found if isinstance(found, Target) and found.kind != "flow" else Target(resource, "mock", "mocks")

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from msgspec import json
+from msgspec import UNSET, json
 
-from sfc.engine.commands import Dispatched, DispatchFailed, Fail, Heartbeat, Start, Stop
-from sfc.engine.effects import DispatchJob, Effect, RefuseStart, Reply
+from sfc.engine.commands import Complete, Dispatched, DispatchFailed, Fail, Heartbeat, Signal, Start, Stop
+from sfc.engine.effects import DispatchJob, RefuseStart, Reply
+from sfc.engine.events import TaskScheduled
 from sfc.errors import BadInput, MalformedRecord, SfcError
 from sfc.testing.definitions import HASH, VERSION, Definition, Loaded, load
 from sfc.testing.mocks import Mocks, payload
@@ -37,7 +38,7 @@ class MissingMock(BadInput):
 
 
 class Endless(SfcError):
-    """A flow that did not end within 250,000 commands: a loop."""
+    """A flow that did not end within 250,000 commands (a loop), or that waits for ever."""
 
 
 def run(
@@ -76,7 +77,12 @@ def run(
             break
         if world.commands >= COMMANDS_MAX:
             raise Endless(f"the flow did not end within {COMMANDS_MAX} commands; it came to {path_of(history_of(life.events))[-1]!r} last")
-    return outcome_of(life)
+    outcome = outcome_of(life)
+    if outcome.status == "RUNNING":
+        raise Endless(
+            f"the flow stands at {outcome.path[-1]!r}: nothing that it waits for comes any more", hint="give its wait a TimeoutSeconds"
+        )
+    return outcome
 
 
 def outcome_of(life: Life) -> Outcome:
@@ -116,13 +122,27 @@ def carrying(mocks: Mocks) -> dict[type[Any], Carry]:
         if command is not None:
             world.append(job.flow, command, answer.delay_ms)
 
+    def awaited(world: World, life: Life, event: TaskScheduled) -> None:
+        """A state that waits for a signal: its mock is what somebody tells the flow."""
+        branch = life.flow.branches.get(event.branch) if life.flow is not None else None
+        if branch is None or branch.token != event.token or not (signal := life.program.targets[branch.state].signal):
+            return
+        if not mocks.has(branch.state):
+            raise MissingMock(branch.state, event.task, json.encode(branch.data if event.input is UNSET else event.input))
+        answer = mocks.answer(branch.state, event.token, branch.data if event.input is UNSET else event.input)
+        match answer.command:
+            case Complete(output=output):
+                world.append(life.id, Signal(signal, output), answer.delay_ms)
+            case Fail(error=error, cause=cause):
+                world.append(life.id, Signal(signal, error=error or "", cause=cause), answer.delay_ms)
+
     def reply(world: World, life: Life, effect: Reply) -> None:
         """Nobody waits here: a run looks at its flow."""
 
     def refused(world: World, life: Life, effect: RefuseStart) -> None:
         raise SfcError(f"the start of {effect.flow} was refused: {effect.detail}")
 
-    carried: dict[type[Effect], Carry] = {DispatchJob: dispatch, Reply: reply, RefuseStart: refused}
+    carried: dict[type[Any], Carry] = {DispatchJob: dispatch, Reply: reply, RefuseStart: refused, TaskScheduled: awaited}
     return carried
 
 

@@ -9,30 +9,32 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from sfc.asl import Failure, PassState, State
+from sfc.asl import Failure, Machine, PassState, State
 from sfc.asl.checks import did_you_mean
 from sfc.engine import events as e
 from sfc.engine.commands import Start
 from sfc.engine.effects import DispatchJob
 from sfc.engine.evolve import evolve
-from sfc.engine.flow import Flow
+from sfc.engine.flow import Flow, variables_of
 from sfc.engine.turn import Turn
 from sfc.errors import BadInput
 from sfc.testing.definitions import HASH, VERSION, Definition, Loaded, load
 from sfc.testing.mocks import Mocks, payload
-from sfc.testing.running import NOW, carrying, milliseconds
+from sfc.testing.running import NOW, Endless, carrying, milliseconds
 from sfc.testing.world import Life, World
 from sfc.wire.ids import flow_id
 
 _WITH_PARAMETERS = ("Task", "Parallel", "Map", "Pass")
 _WITH_SELECTOR = ("Task", "Parallel", "Map")
+_BEGUN = (e.TaskScheduled, e.ParallelStarted)
+_BEFORE = "(variables)"
 
 
 @dataclass(slots=True)
 class Step:
-    """What a state did. ``status``: SUCCEEDED, FAILED, RETRIABLE or CAUGHT_ERROR. ``stages``: what the input became, by the names
-    of TestState (input, afterInputPath, afterParameters, result, afterResultSelector, afterResultPath), as far as it came.
-    ``retrier`` and ``catcher``: places in Retry and Catch; ``retry_seconds``: the pause before the retry."""
+    """What a state did. ``status``: SUCCEEDED, FAILED, RETRIABLE or CAUGHT_ERROR. ``stages``: what the input became, by the names of
+    TestState (input, afterInputPath, afterParameters or afterArguments, result, afterResultSelector, afterResultPath), as far as it came.
+    ``retrier`` and ``catcher``: places in Retry and Catch; ``retry_seconds``: the pause before the retry. ``variables``: afterwards."""
 
     state: str
     kind: str
@@ -45,6 +47,7 @@ class Step:
     retrier: int | None = None
     retry_seconds: float | None = None
     catcher: int | None = None
+    variables: dict[str, Any] = field(default_factory=dict)
 
 
 def step(
@@ -54,45 +57,59 @@ def step(
     *,
     mocks: Mapping[str, Any] | None = None,
     retries: int = 0,
+    variables: Mapping[str, Any] | None = None,
     now: datetime | None = None,
     name: str | None = None,
     tasks: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Step:
     """Enters one state of a definition with this raw input and stops when it is left, or about to be tried again.
 
-    ``mocks`` as for ``run``: a Task needs its own, a Parallel those of its branches. ``retries``: how many retries are already used up:
-    the mock's answers that many attempts before are given first. Raises as ``run`` does, and BadInput for a state that is not there.
+    ``mocks`` as for ``run``: a Task needs its own, a Parallel those of its branches. ``retries``: how many retries are already used up;
+    the mock's answers for the attempts before are given first. ``variables``: what was assigned before.
+
+    Raises as ``run`` does, and BadInput for a state that is not there.
     """
     loaded = definition if isinstance(definition, Loaded) else load(definition, tasks)
     machine = loaded.machine
     if state not in machine.states:
         raise BadInput(f"there is no state {state!r}. {did_you_mean(state, machine.states)}".rstrip())
-    program = structs.replace(loaded.program, machine=replace(machine, start_at=state, timeout_s=None))
+    program = structs.replace(loaded.program, machine=_starting_at(machine, state, payload(dict(variables or {}), "variables")))
     carried = carrying(Mocks(mocks, machine))
     dispatch = carried[DispatchJob]
 
     def dispatch_within(world: World, life: Life, job: DispatchJob) -> None:
-        if _decisive(life.events, retries) is None:  # what comes after the state is not asked
+        if _decisive(life.events, state, retries) is None:  # what comes after the state is not asked
             dispatch(world, life, job)
 
     world = World(milliseconds(now or NOW), {**carried, DispatchJob: dispatch_within})
     whole_id = flow_id(program.name, name or "step")
     life = world.start(whole_id, program, Start(program.name, VERSION, HASH, payload(input, "the input")))
-    while _decisive(life.events, retries) is None and world.step():
+    while _decisive(life.events, state, retries) is None and world.step():
         pass
     made = Step(state, machine.states[state].kind)
-    at = _decisive(life.events, retries)
-    assert at is not None  # every state is left, retried, or fails the flow: a job without an answer times out
+    at = _decisive(life.events, state, retries)
+    if at is None:
+        raise Endless(f"the state {state!r} waits for ever: nothing that it waits for comes")
     _conclude(made, life, at, machine.states[state])
     _stages(made, life, at, machine.states[state])
     return made
 
 
-def _decisive(events: list[e.AnyEvent], retries: int) -> int | None:
-    """Place of the event that says what became of the first state: its exit, the retry after so many, or the end of the flow."""
+def _starting_at(machine: Machine, state: str, variables: dict[str, Any]) -> Machine:
+    """The machine from one state on; variables are assigned by a Pass state before it."""
+    if not variables:
+        return replace(machine, start_at=state, timeout_s=None)
+    before = PassState(name=_BEFORE, pointer="", next=state, assign=lambda raw, context: variables)
+    return replace(machine, start_at=_BEFORE, timeout_s=None, states={**machine.states, _BEFORE: before})
+
+
+def _decisive(events: list[e.AnyEvent], state: str, retries: int) -> int | None:
+    """Place of the event that says what became of the state: its exit, the retry after so many, or the end of the flow."""
     for place, event in enumerate(events):
         match event:
-            case e.StateExited(branch=0) | e.ExecutionFailed() | e.ExecutionAborted():
+            case e.StateExited(branch=0, state=left) if left == state:
+                return place
+            case e.ExecutionFailed():
                 return place
             case e.RetryScheduled(branch=0):
                 if retries == 0:
@@ -113,6 +130,8 @@ def _conclude(made: Step, life: Life, at: int, state: State) -> None:
         case e.StateExited():
             flow = _folded(life.events[: at + 1])
             made.output, made.next = flow.branches[0].data, event.next
+            last = _folded(life.events[:at])  # what follows its end has no variables any more
+            made.variables = {**variables_of(last, last.branches[0]), **({} if event.assigned is UNSET else event.assigned)}
             if event.caught is None:
                 made.status, made.error, made.cause = "SUCCEEDED", None, None
             else:
@@ -124,41 +143,58 @@ def _conclude(made: Step, life: Life, at: int, state: State) -> None:
 
 
 def _stages(made: Step, life: Life, at: int, state: State) -> None:
-    """What each field of the state made, with the context as it was at the last attempt."""
-    before = life.events[:at]
-    tried = next((n for n in range(len(before) - 1, -1, -1) if isinstance(before[n], e.TaskScheduled)), None)
-    entered = next(n for n, event in enumerate(before) if isinstance(event, e.StateEntered))
-    flow = _folded(before[: (entered if tried is None else tried) + 1])
+    """What each field of the state made. Fields are evaluated at the places of the history where the engine did it: chance is the same."""
+    events = life.events[:at]
+    entered = next(n for n, event in enumerate(events) if isinstance(event, e.StateEntered) and event.state == state.name)
+    begun = next((n for n in range(at - 1, entered, -1) if isinstance(events[n], _BEGUN) and events[n].branch == 0), None)  # type: ignore[union-attr]
+    flow = _folded(events[: entered + 1 if begun is None else begun])
     branch = flow.branches[0]
-    turn = Turn(life.program, flow, World(branch.entered_ms, {}).shard, 0, life.id)
-    context = turn.context(branch)
+    turn = Turn(life.program, flow, World(events[entered].at_ms, {}).shard, 0, life.id)
     stages = made.stages
     raw = stages["input"] = branch.data
-    value = raw
     if state.kind == "Fail":
         return
-    if not _stage(stages, "afterInputPath", state.input_path, value, context):
+    effective = _before(stages, state, raw, turn.context(branch), None if begun is None else events[begun])
+    if effective is UNSET or made.status in ("RETRIABLE", "CAUGHT_ERROR"):
         return
-    value = stages["afterInputPath"]
-    if state.kind in _WITH_PARAMETERS:
-        if not _stage(stages, "afterParameters", state.parameters, value, context):
-            return
-        value = stages["afterParameters"]
-    if made.status in ("RETRIABLE", "CAUGHT_ERROR"):
+    result = _result(state, events, effective)
+    if result is UNSET:
         return
-    found = _result(state, before, value)
-    if found is UNSET:
+    last = _folded(events)
+    turn = Turn(life.program, last, World(life.events[at].at_ms, {}).shard, 0, life.id)
+    _after(stages, state, raw, result, turn.context_after(state, last.branches[0], result))
+
+
+def _before(stages: dict[str, Any], state: State, raw: Any, context: Any, begun: Any) -> Any:
+    """Up to the effective input; UNSET where a field fails."""
+    value = raw
+    if not state.jsonata:
+        if not _stage(stages, "afterInputPath", state.input_path, raw, context):
+            return UNSET
+        value = stages["afterInputPath"]
+    if state.kind not in _WITH_PARAMETERS:
+        return value
+    name = "afterArguments" if state.jsonata else "afterParameters"
+    if begun is not None:  # as it was told: it may hold the job's token
+        stages[name] = value if begun.input is UNSET else begun.input
+    elif not _stage(stages, name, state.parameters, value, context):
+        return UNSET
+    return stages[name]
+
+
+def _after(stages: dict[str, Any], state: State, raw: Any, result: Any, context: Any) -> None:
+    """From the result to what OutputPath is applied to."""
+    if state.kind not in _WITH_PARAMETERS:
         return
-    value = found
-    if state.kind in _WITH_PARAMETERS:
-        stages["result"] = value
+    value = stages["result"] = result
+    if state.jsonata:
+        return
     if state.kind in _WITH_SELECTOR:
         if not _stage(stages, "afterResultSelector", state.result_selector, value, context):
             return
         value = stages["afterResultSelector"]
-    if state.kind in _WITH_PARAMETERS:
-        merge = state.result_path
-        _stage(stages, "afterResultPath", None if merge is None else lambda result, _: merge(raw, result), value, context)
+    merge = state.result_path
+    _stage(stages, "afterResultPath", None if merge is None else lambda result, _: merge(raw, result), value, context)
 
 
 def _stage(stages: dict[str, Any], name: str, apply: Any, value: Any, context: Any) -> bool:
@@ -174,14 +210,12 @@ def _result(state: State, events: list[e.AnyEvent], effective: Any) -> Any:
     """The state's result; UNSET where it came to none."""
     if isinstance(state, PassState):
         return state.result_of(effective)
-    if state.kind in _WITH_SELECTOR:
-        for place in range(len(events) - 1, -1, -1):
-            event = events[place]
-            if isinstance(event, e.TaskSucceeded | e.ParallelSucceeded) and event.branch == 0:
-                result = _folded(events[: place + 1]).branches[0].result
-                return effective if result is UNSET else result
+    if state.kind not in _WITH_SELECTOR:
+        return effective
+    if not any(isinstance(event, e.TaskSucceeded | e.ParallelSucceeded) and event.branch == 0 for event in events):
         return UNSET
-    return effective
+    result = _folded(events).branches[0].result
+    return effective if result is UNSET else result
 
 
 def _folded(events: list[e.AnyEvent]) -> Flow:

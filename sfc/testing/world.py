@@ -1,7 +1,8 @@
 """A world of flows without any server: one shard, a clock that jumps to whatever comes next, and a queue of commands.
 
 It does what a lane does with ``decide``, in the same order: a command is taken at its time, its decision's effects are carried out, and
-they may append commands, of other flows too. What is to become of an effect is a line in a table (``carry``).
+they may append commands, of other flows too. What is to become of an effect is a line in a table (``carry``), by its type; an event
+that the world answers without an effect (a signal is awaited) may have a line, too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sfc.engine.events import AnyEvent
 from sfc.engine.flow import Flow, next_due_ms
 from sfc.engine.program import Program
 from sfc.engine.shard import ShardState
+from sfc.errors import SfcError
 
 Carry = Callable[["World", "Life", Any], None]
 
@@ -97,11 +99,17 @@ class World:
                 heapq.heappush(self._timers, (due_ms, life.id))
         if pulse is not None and isinstance(command, Heartbeat) and not decision.closed and self.now_ms + pulse.every_ms < pulse.until_ms:
             self.append(life.id, command, pulse.every_ms, pulse)
+        for event in decision.events:
+            if type(event) in self._carry:
+                self._carry[type(event)](self, life, event)
         for effect in decision.effects:
             self._do(life, effect)
 
     def _do(self, life: Life, effect: Effect) -> None:
-        self._carry[type(effect)](self, life, effect)
+        carry = self._carry.get(type(effect))
+        if carry is None:
+            raise SfcError(f"what {life.id} wants done ({type(effect).__name__}) can't be tried in memory")
+        carry(self, life, effect)
 
     def _next_timer(self) -> tuple[int, str]:
         """The earliest timer of a living flow, 0 for none; those that were replaced meanwhile are dropped."""

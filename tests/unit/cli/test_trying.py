@@ -72,6 +72,7 @@ def test_run_gives_json_with_the_history_from_the_time_named(mocks: str) -> None
         (["run", ORDER, "-m", "nowhere.yaml"], 3, "--mocks names nowhere.yaml"),
         (["step", ORDER, "-s", "Spilt"], 3, "Did you mean 'Split'?"),
         (["step", ORDER, "-s", "Split"], 3, '"Split": [{"return"'),
+        (["step", ORDER, "-s", "Paid?", "--variables", "[1]"], 2, "'[1]' is no object of names and values"),
         (["test", "nowhere"], 3, "nowhere is not there"),
     ],
 )

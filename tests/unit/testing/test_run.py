@@ -172,3 +172,20 @@ def test_a_flow_that_never_ends_is_told_of(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(running, "COMMANDS_MAX", 50)
     with pytest.raises(Endless, match=r"50 commands.*'A'"):
         run(machine({"A": {"Type": "Wait", "Seconds": 1, "Next": "A"}, "B": {"Type": "Succeed"}}))
+
+
+def test_a_signal_is_told_by_its_mock() -> None:
+    states = {"A": task(Resource="signal:approved", TimeoutSeconds=3600)}
+    outcome = run(machine(states), mocks={"A": {"return": {"by": "Ada"}, "delay": 600}})
+    assert (outcome.status, outcome.output, outcome.seconds) == ("SUCCEEDED", {"by": "Ada"}, 600)
+    assert "SignalReceived" in types(outcome.history)
+    assert run(machine(states), mocks={"A": {"throw": {"error": "Refused", "cause": "too dear"}}}).error == "Refused"
+    assert run(machine(states), mocks={"A": {"throw": {}}}).status == "FAILED"
+    assert run(machine(states), mocks={"A": {"never": True}}).error == "States.Timeout"
+    with pytest.raises(MissingMock, match="signal:approved"):
+        run(machine(states))
+
+
+def test_a_wait_for_a_signal_that_nobody_sends_is_told_of() -> None:
+    with pytest.raises(Endless, match="stands at 'A'"):
+        run(machine({"A": task(Resource="signal:approved")}), mocks={"A": {"never": True}})

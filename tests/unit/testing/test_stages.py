@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,3 +97,31 @@ def test_a_task_needs_its_mock_and_a_state_must_be_there() -> None:
         step(FULL, "A", GIVEN)
     with pytest.raises(BadInput, match=r"no state 'Spilt'. Did you mean 'Split'\?"):
         step(ORDER, "Spilt", {})
+
+
+def test_variables_are_seen_and_shown_as_they_are_afterwards() -> None:
+    states = {"A": {"Type": "Pass", "Parameters": {"v.$": "$v"}, "Assign": {"w.$": "$.v", "v": 3}, "End": True}}
+    made = step(machine(states), "A", {}, variables={"v": 2, "u": 1})
+    assert (made.stages["afterParameters"], made.output, made.variables) == ({"v": 2}, {"v": 2}, {"u": 1, "v": 3, "w": 2})
+    assert step(machine(states), "A", {}).error == "States.Runtime"
+
+
+def test_a_state_in_jsonata_has_arguments_and_an_output() -> None:
+    states = {"A": task(QueryLanguage="JSONata", Arguments={"n": "{% $states.input.n + 1 %}"}, Output="{% $states.result * 2 %}")}
+    made = step(machine(states), "A", {"n": 1}, mocks={"A": lambda given: given["n"] * 10})
+    assert made.stages == {"input": {"n": 1}, "afterArguments": {"n": 2}, "result": 20}
+    assert made.output == 40
+
+
+def test_chance_is_the_same_as_in_the_engine() -> None:
+    made = step(machine({"A": {"Type": "Pass", "Parameters": {"id.$": "States.UUID()"}, "End": True}}), "A", {})
+    assert made.stages["afterParameters"] == made.output
+    selected = machine({"A": task(ResultSelector={"id.$": "States.UUID()"})})
+    made = step(selected, "A", {}, mocks={"A": {"return": 1}})
+    assert made.stages["afterResultSelector"] == made.output
+
+
+def test_a_token_in_the_arguments_is_that_of_the_job() -> None:
+    asked: list[Any] = []
+    made = step(machine({"A": task(Parameters={"token.$": "$$.Task.Token"})}), "A", {}, mocks={"A": asked.append})
+    assert made.stages["afterParameters"] == asked[0]
