@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sfc.asl.retry import TIMEOUT
-from sfc.engine.events import AnyEvent
+from sfc.engine.events import AnyEvent, SignalReceived, SignalTaken, name_of
 from sfc.engine.flow import Status
 from sfc.engine.ids import rfc3339
 from sfc.monitor.folding import fold
@@ -35,8 +35,9 @@ def history_of(events: Iterable[AnyEvent]) -> list[dict[str, Any]]:
     """Events as plain objects, with every input and output where it is looked for."""
     inputs: dict[int, Any] = {}  # of the state that each branch is in
     shown = []
-    for row in fold(events):
-        kind = row["name"]
+    listed = list(events)
+    for event, row in zip(listed, fold(listed), strict=True):
+        kind = name_of(event)
         if kind.endswith("StateEntered"):
             inputs[row["branch"]] = row.get("input")
         elif kind in ("TaskScheduled", "ParallelStateStarted"):
@@ -44,6 +45,8 @@ def history_of(events: Iterable[AnyEvent]) -> list[dict[str, Any]]:
         elif kind == "TaskTimedOut":
             row.setdefault("error", TIMEOUT)
         place = {"type": kind, "seq": row["seq"], "time": rfc3339(row["at_ms"])}
+        if isinstance(event, SignalReceived | SignalTaken):
+            row["signal"] = event.name
         shown.append({**place, **dict(_field(name, value) for name, value in row.items() if name not in _INTERNAL)})
     return shown
 
