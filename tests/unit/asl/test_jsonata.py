@@ -16,7 +16,7 @@ from sfc.asl.values import read_typed, read_value
 
 NOW_MS = 1_700_000_000_000
 BIG = 12_345_678_901_234_567_890_123
-GIVEN = {"a": 1, "big": BIG, "list": [1, 2, 3], "in": {"rows": [{"y": 1}, {"y": 2}], "empty": [], "one": [5], "null": None, "none": None}}
+GIVEN = {"a": 1, "big": BIG, "list": [1, 2, 3], "order": {"rows": [{"y": 1}, {"y": 2}], "empty": [], "one": [5], "null": None, "none": None}}
 
 
 def context(**more: Any) -> Context:
@@ -48,12 +48,12 @@ def problems(value: Any, field: str = "Output", kind: str = "Pass", **more: Any)
         ("{%$states.input.a%}", 1),
         ("{% $states.input.big %}", BIG),  # a place is handed on as it is …
         ("{% $states.input.big + 1 %}", float(BIG)),  # … and what is calculated is a double
-        ("{% $states.input.in.rows.y %}", [1, 2]),
-        ("{% $states.input.in.empty %}", []),
-        ("{% $states.input.in.one %}", [5]),
-        ("{% $states.input.in.`null` %}", None),
+        ("{% $states.input.order.rows.y %}", [1, 2]),
+        ("{% $states.input.order.empty %}", []),
+        ("{% $states.input.order.one %}", [5]),
+        ("{% $states.input.order.`null` %}", None),
         ("{% $states.input.list[$ > 1] %}", [2, 3]),
-        ("{% $states.input ~> $keys %}", ["a", "big", "list", "in"]),
+        ("{% $states.input ~> $keys %}", ["a", "big", "list", "order"]),
         ("{% $states.context.Execution.Id %}", "flow"),
         ("{% $states.context.Execution.Id & '!' %}", "flow!"),
         ("{% $name %}", "Ann"),
@@ -93,7 +93,7 @@ def said(expression: str, field: str = "Output") -> str:
     ("value", "location", "cause"),
     [
         ("{% $nobody %}", "Output", said("$nobody") + " returned nothing (undefined)."),
-        ("{% $states.input.in.none.z %}", "Output", said("$states.input.in.none.z") + " returned nothing (undefined)."),
+        ("{% $states.input.order.none.z %}", "Output", said("$states.input.order.none.z") + " returned nothing (undefined)."),
         ({"x": ["{% $v.no %}"]}, "Output/x[0]", said("$v.no", "Output/x[0]") + " returned nothing (undefined)."),
         ("{% $fn := function($x){$x} %}", "Output", said("$fn := function($x){$x}") + " returned an unsupported result type."),
         ("{% $sum %}", "Output", said("$sum") + " returned an unsupported result type."),
@@ -224,7 +224,7 @@ def test_random_with_a_seed_is_the_same_everywhere() -> None:
     assert output("{% $random(5) %}") == output("{% $random(5) + 0 %}") != output("{% $random(6) %}")
 
 
-_NAMES = st.sampled_from(["a", "b", "in"])
+_NAMES = st.sampled_from(["a", "b", "c"])
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-1000, 1000) | st.text("xy", max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=3),
@@ -276,6 +276,6 @@ def cost_us(evaluate: Any) -> float:
 
 
 def test_a_place_costs_a_fraction_of_what_an_expression_costs() -> None:
-    place = read_expression(Checks(), "{% $states.input.in.one %}", "/x", "x", INPUT)
+    place = read_expression(Checks(), "{% $states.input.order.one %}", "/x", "x", INPUT)
     total = read_expression(Checks(), "{% $sum($states.input.list) + $v.q %}", "/x", "x", INPUT)
     assert cost_us(place) < cost_us(total) / 3
