@@ -13,6 +13,7 @@ from sfc.cli import (
     documents,
     drafts,
     flows,
+    graph,
     groups,
     keys,
     monitor,
@@ -42,7 +43,7 @@ app = typer.Typer(
 COMMANDS: list[Callable[..., None]] = [
     *(roles.dev, roles.demo, roles.engine, roles.trigger, roles.worker, roles.gateway, roles.scheduler),
     *(documents.deploy, starts.start, flows.signal, topics.publish, topics.tail),
-    *(overview.stats, documents.validate, overview.settings, overview.version),
+    *(overview.stats, documents.validate, graph.graph, overview.settings, overview.version),
     *(trying.run, trying.step),
 ]
 
