@@ -55,7 +55,7 @@ _IS: dict[str, Callable[[Any], bool]] = {
     "IsTimestamp": lambda value: parse_timestamp(value) is not None,
 }
 OPERATORS: tuple[str, ...] = (*_COMPARISONS, *(f"{name}Path" for name in _COMPARISONS), "StringMatches", *_IS)
-_LOGIC = ("And", "Or", "Not")
+LOGIC = ("And", "Or", "Not")
 _RULE = ("Next", "Assign")  # what the outermost rules have besides; the caller reads these
 _RULE_JSONATA = ("Condition", "Next", "Assign", "Output", "Comment")
 
@@ -65,8 +65,8 @@ def read_rule(checks: Checks, document: Any, pointer: str, *, top: bool) -> Test
     rule = checks.object(document, pointer, "a choice rule")
     if rule is None:
         return None
-    kinds = [field for field in rule if field in (*_LOGIC, *OPERATORS)]
-    allowed = (*_LOGIC, *OPERATORS, "Variable", "Comment", *(_RULE if top else ()))
+    kinds = [field for field in rule if field in (*LOGIC, *OPERATORS)]
+    allowed = (*LOGIC, *OPERATORS, "Variable", "Comment", *(_RULE if top else ()))
     for field in rule:
         if field not in allowed:
             hint = f"Only the outermost rule has {field}." if field in _RULE else did_you_mean(field, allowed)
@@ -79,7 +79,7 @@ def read_rule(checks: Checks, document: Any, pointer: str, *, top: bool) -> Test
         return None
     kind = kinds[0]
     here = at(pointer, kind)
-    if kind in _LOGIC:
+    if kind in LOGIC:
         if "Variable" in rule:
             checks.error(
                 "mutually-exclusive", at(pointer, "Variable"), f"expected no Variable beside {kind}", "Put it into the inner rules."
@@ -101,7 +101,7 @@ def read_condition(checks: Checks, document: Any, pointer: str, field: str) -> T
         return None
     for name in rule:
         if name not in _RULE_JSONATA:
-            hint = "A comparison is written as a Condition in JSONata." if name in (*OPERATORS, *_LOGIC, "Variable") else ""
+            hint = "A comparison is written as a Condition in JSONata." if name in (*OPERATORS, *LOGIC, "Variable") else ""
             message = f"expected a field of a choice rule in JSONata, came {name!r}"
             checks.error("unknown-field", at(pointer, name), message, hint or did_you_mean(name, _RULE_JSONATA))
     if not checks.required(rule, "Condition", pointer, 'Write one like "{% $states.input.total > 100 %}".'):

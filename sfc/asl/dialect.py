@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 from sfc.asl.checks import Checks, at
 from sfc.asl.choice import OPERATORS
-from sfc.asl.state_reader import FIELDS
+from sfc.asl.policies import CATCHER, CATCHER_JSONATA, RETRIER
+from sfc.asl.state_reader import FIELDS, FIELDS_JSONATA
 from sfc.errors import Problem
 
-_STATE = tuple(dict.fromkeys(("Type", *(field for fields in FIELDS.values() for field in fields))))
+_STATE = tuple(dict.fromkeys(("Type", *(field for fields in (*FIELDS.values(), *FIELDS_JSONATA.values()) for field in fields))))
 _RULE = ("Variable", "And", "Or", "Not", "Condition", "Next", "Comment", *OPERATORS)
-_HANDLER = ("ErrorEquals", "Next", "ResultPath", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy")
+_HANDLER = (*RETRIER, *CATCHER, *CATCHER_JSONATA)
 _PROCESSOR = ("StartAt", "States", "Comment", "QueryLanguage", "ProcessorConfig")
 _OF_SFC = ("Name", "Group", "MessageType", "Triggers", "Input", "Retention", "Resources", "Scale")
 

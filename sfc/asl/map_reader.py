@@ -21,19 +21,19 @@ OWN = (
 """A Map's own fields, in JSONPath."""
 ONLY_DISTRIBUTED = ("ItemReader", "ItemBatcher", "ResultWriter")
 _NO_EFFECT_INLINE = ("ToleratedFailureCount", "ToleratedFailureCountPath", "ToleratedFailurePercentage", "ToleratedFailurePercentagePath")
-_CONFIG = {"Mode": ("INLINE", "DISTRIBUTED"), "ExecutionType": ("STANDARD", "EXPRESS")}
-_READER = ("Resource", "Parameters", "Arguments", "ReaderConfig")
-_READER_CONFIG = {
+CONFIG = {"Mode": ("INLINE", "DISTRIBUTED"), "ExecutionType": ("STANDARD", "EXPRESS")}
+READER = ("Resource", "Parameters", "Arguments", "ReaderConfig")
+READER_CONFIG = {
     "InputType": ("CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"),
     "CSVHeaderLocation": ("FIRST_ROW", "GIVEN"),
     "CSVDelimiter": ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"),
     "Transformation": ("NONE", "LOAD_AND_FLATTEN"),
     "ManifestType": ("ATHENA_DATA", "S3_INVENTORY"),
 }
-_READER_OTHERS = ("MaxItems", "MaxItemsPath", "CSVHeaders", "ItemsPointer")
-_BATCHER = ("MaxItemsPerBatch", "MaxItemsPerBatchPath", "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", "BatchInput")
-_WRITER = ("Resource", "Parameters", "Arguments", "WriterConfig")
-_WRITER_CONFIG = {"OutputType": ("JSON", "JSONL"), "Transformation": ("NONE", "COMPACT", "FLATTEN")}
+READER_OTHERS = ("MaxItems", "MaxItemsPath", "CSVHeaders", "ItemsPointer")
+BATCHER = ("MaxItemsPerBatch", "MaxItemsPerBatchPath", "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", "BatchInput")
+WRITER = ("Resource", "Parameters", "Arguments", "WriterConfig")
+WRITER_CONFIG = {"OutputType": ("JSON", "JSONL"), "Transformation": ("NONE", "COMPACT", "FLATTEN")}
 _LABEL_MAX = 40
 _NOT_IN_LABELS = re.compile(r"[\s?*<>{}\[\]:;,\\|^~$#%&`\"\x00-\x1f\x7f-\x9f]")
 _BATCH_BYTES_MAX = 262_144
@@ -94,7 +94,7 @@ class _MapReader:
         field = "ItemProcessor" if "ItemProcessor" in self.document else "Iterator"
         config: dict[str, Any] = {}
         if isinstance(document, dict) and "ProcessorConfig" in document:
-            config = self.chosen(document["ProcessorConfig"], at(self.pointer, field, "ProcessorConfig"), "ProcessorConfig", _CONFIG)
+            config = self.chosen(document["ProcessorConfig"], at(self.pointer, field, "ProcessorConfig"), "ProcessorConfig", CONFIG)
         needs = [name for name in ONLY_DISTRIBUTED if name in self.document]
         mode = config.get("Mode", "DISTRIBUTED" if needs else "INLINE")
         if mode == "INLINE":
@@ -169,8 +169,8 @@ class _MapReader:
         if document is None:
             return None
         for name in document:
-            if name not in _BATCHER:
-                self.unknown(name, here, "an ItemBatcher", _BATCHER)
+            if name not in BATCHER:
+                self.unknown(name, here, "an ItemBatcher", BATCHER)
         sizes: dict[str, int | Number | None] = {}
         for field, most in (("MaxItemsPerBatch", SECONDS_MAX), ("MaxInputBytesPerBatch", _BATCH_BYTES_MAX)):
             path = f"{field}Path"
@@ -179,7 +179,7 @@ class _MapReader:
                 sizes[field] = self.path(document, path, here)
             else:
                 sizes[field] = self.checks.integer(document, field, here, 1, most)
-        if not any(name in document for name in _BATCHER[:4]):
+        if not any(name in document for name in BATCHER[:4]):
             hint = "Write how many items go into a batch, as in MaxItemsPerBatch: 10."
             self.checks.error("missing-field", here, "expected MaxItemsPerBatch or MaxInputBytesPerBatch, came neither", hint)
         shared = read_template(self.checks, document["BatchInput"], at(here, "BatchInput")) if "BatchInput" in document else None
@@ -192,7 +192,7 @@ class _MapReader:
         here = at(self.pointer, "ItemReader")
         document = self.checks.object(self.document["ItemReader"], here, "an ItemReader")
         if document is not None:
-            self.service(document, here, "an ItemReader", _READER, required=True)
+            self.service(document, here, "an ItemReader", READER, required=True)
             if "ReaderConfig" in document:
                 self.reader_config(document["ReaderConfig"], at(here, "ReaderConfig"))
         return True
@@ -216,7 +216,7 @@ class _MapReader:
                 read_template(self.checks, document[name], at(pointer, name))
 
     def reader_config(self, value: Any, pointer: str) -> None:
-        config = self.chosen(value, pointer, "a ReaderConfig", _READER_CONFIG, _READER_OTHERS)
+        config = self.chosen(value, pointer, "a ReaderConfig", READER_CONFIG, READER_OTHERS)
         self.checks.one_at_most(config, ("MaxItems", "MaxItemsPath"), pointer)
         self.checks.integer(config, "MaxItems", pointer, -(2**31), 2**31)  # one below 0 is found when it runs (ItemReaderFailed)
         if "MaxItemsPath" in config:
@@ -236,9 +236,9 @@ class _MapReader:
         here = at(self.pointer, "ResultWriter")
         document = self.checks.object(self.document["ResultWriter"], here, "a ResultWriter")
         if document is not None:
-            self.service(document, here, "a ResultWriter", _WRITER, required=False)
+            self.service(document, here, "a ResultWriter", WRITER, required=False)
             if "WriterConfig" in document:
-                self.chosen(document["WriterConfig"], at(here, "WriterConfig"), "a WriterConfig", _WRITER_CONFIG)
+                self.chosen(document["WriterConfig"], at(here, "WriterConfig"), "a WriterConfig", WRITER_CONFIG)
             if "Resource" not in document and "WriterConfig" not in document:
                 hint = "Write where the results go."
                 self.checks.error("missing-field", here, "expected Resource or WriterConfig, came neither", hint)

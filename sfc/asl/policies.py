@@ -13,9 +13,9 @@ from sfc.asl.states import SECONDS_MAX, Merge
 from sfc.asl.values import read_value
 from sfc.asl.variables import read_assign
 
-_RETRIER = ("ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy", "Comment")
-_CATCHER = ("ErrorEquals", "Next", "Assign", "ResultPath", "Comment")
-_CATCHER_JSONATA = ("ErrorEquals", "Next", "Assign", "Output", "Comment")
+RETRIER = ("ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy", "Comment")
+CATCHER = ("ErrorEquals", "Next", "Assign", "ResultPath", "Comment")
+CATCHER_JSONATA = ("ErrorEquals", "Next", "Assign", "Output", "Comment")
 RESERVED = (
     "States.ALL", "States.HeartbeatTimeout", "States.Timeout", "States.TaskFailed", "States.Permissions", "States.ResultPathMatchFailure",
     "States.ParameterPathFailure", "States.QueryEvaluationError", "States.BranchFailed", "States.NoChoiceMatched",
@@ -69,7 +69,7 @@ def _retrier(checks: Checks, item: Any, pointer: str) -> Retrier | None:
     document = checks.object(item, pointer, "a retrier")
     if document is None:
         return None
-    _known(checks, document, _RETRIER, "a retrier", pointer)
+    _known(checks, document, RETRIER, "a retrier", pointer)
     errors = _errors(checks, document, pointer)
     interval = checks.integer(document, "IntervalSeconds", pointer, 1)
     attempts = checks.integer(document, "MaxAttempts", pointer, 0)
@@ -99,7 +99,7 @@ def read_catch(checks: Checks, value: Any, pointer: str, *, jsonata: bool = Fals
         document = checks.object(item, here, "a catcher")
         if document is None:
             continue
-        _known(checks, document, _CATCHER_JSONATA if jsonata else _CATCHER, "a catcher", here)
+        _known(checks, document, CATCHER_JSONATA if jsonata else CATCHER, "a catcher", here)
         errors = _errors(checks, document, here)
         merge = None if jsonata else read_result_path(checks, document, here)
         answer = None

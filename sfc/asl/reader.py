@@ -17,8 +17,8 @@ from sfc.asl.template import read_template
 from sfc.asl.variables import assigned_names
 from sfc.errors import InvalidDocument, Problem
 
-_MACHINE = ("StartAt", "States", "Comment", "Version", "TimeoutSeconds", "QueryLanguage", "Sfc")
-_BRANCH = ("StartAt", "States", "Comment")
+MACHINE = ("StartAt", "States", "Comment", "Version", "TimeoutSeconds", "QueryLanguage", "Sfc")
+BRANCH = ("StartAt", "States", "Comment")
 _NAME_MAX = 80
 _DEPTH_MAX = 200  # of the document; a deeper one would need the interpreter's stack to be read
 
@@ -62,7 +62,7 @@ def _read(definition: Any) -> tuple[Machine | None, list[Problem]]:
     if _too_deep(definition):
         checks.error("too-deep", "", f"expected at most {_DEPTH_MAX} levels of objects and lists in one another, came more")
         return None, checks.problems
-    document, slips, renamed = modernise(definition, _MACHINE)
+    document, slips, renamed = modernise(definition, MACHINE)
     document = checks.object(document, "", "a state machine")
     machine = None if document is None else _Reader(checks, document).machine()
     found = [*slips, *checks.problems, *hazards(document)]
@@ -94,7 +94,7 @@ class _Reader:
 
     def machine(self) -> Machine | None:
         checks, document = self.checks, self.document
-        self.known(document, _MACHINE, "a state machine", "")
+        self.known(document, MACHINE, "a state machine", "")
         checks.text(document, "Comment", "")
         if document.get("Version", "1.0") != "1.0":
             checks.error("bad-value", "/Version", f'expected "1.0", {came(document["Version"])}')
@@ -178,7 +178,7 @@ class _Reader:
         branch = self.checks.object(document, pointer, "a branch with StartAt and States")
         if branch is None:
             return None
-        self.known(branch, _BRANCH, "a branch", pointer)
+        self.known(branch, BRANCH, "a branch", pointer)
         return self.scope(branch, pointer, language)
 
     def target(self, value: Any, pointer: str, states: dict[str, Any]) -> str | None:
