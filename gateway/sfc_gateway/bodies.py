@@ -9,6 +9,7 @@ import msgspec
 from fastapi import Request, Response
 
 from sfc.asl.timestamps import parse_timestamp
+from sfc.engine.limits import DEPTH_MAX, is_too_deep
 from sfc.errors import BadInput, MalformedRecord, RecordTooLarge
 from sfc.registry.documents import parse_document
 from sfc.wire.payload import decode_any
@@ -44,7 +45,9 @@ async def read_body(request: Request, bytes_max: int, what: str) -> bytes:
 
 
 def decode_json(body: bytes, what: str) -> Any:
-    """Raises BadInput when it is no JSON."""
+    """Raises BadInput when it is no JSON, or nested deeper than records may be."""
+    if is_too_deep(body):
+        raise BadInput(f"{what} is nested deeper than {DEPTH_MAX} lists and objects")
     try:
         return decode_any(body)
     except MalformedRecord as e:
@@ -67,7 +70,7 @@ async def read_options(request: Request, what: str, allowed: tuple[str, ...]) ->
         raise BadInput(f"{what} must be a JSON object with {', '.join(allowed)}; it is {type(found).__name__}")
     for name, value in found.items():
         if name not in allowed:
-            raise BadInput(f"{what} has a member {name!r} that is not known here; these are: {', '.join(allowed)}")
+            raise BadInput(f"{what} has a member {name!r:.80} that is not known here; these are: {', '.join(allowed)}")
         if name in ("input", "output"):
             continue
         if not isinstance(value, str):
@@ -96,7 +99,7 @@ def duration_s(text: str, name: str) -> float:
     found = _DURATION(text)
     seconds = float(found[1]) * _UNIT_S[found[2]] if found else -1.0
     if not 0 < seconds <= WAIT_S_MAX:
-        raise BadInput(f"{name} must be a time such as 500ms, 10s or 1m, at most {WAIT_S_MAX:.0f}s; it is {text!r}")
+        raise BadInput(f"{name} must be a time such as 500ms, 10s or 1m, at most {WAIT_S_MAX:.0f}s; it is {text!r:.80}")
     return seconds
 
 
@@ -104,7 +107,7 @@ def step_ms(text: str, name: str) -> int:
     """Milliseconds of ``500ms``, ``10s``, ``5m``, ``1h``, ``1d``. Raises BadInput."""
     found = _STEP(text)
     if found is None:
-        raise BadInput(f"{name} must be a time such as 500ms, 10s, 5m, 1h or 1d; it is {text!r}")
+        raise BadInput(f"{name} must be a time such as 500ms, 10s, 5m, 1h or 1d; it is {text!r:.80}")
     return int(found[1]) * _UNIT_MS[found[2]]
 
 
@@ -116,7 +119,7 @@ def time_ms(text: str, name: str) -> int:
         return int(text)
     time_ns = parse_timestamp(text)
     if time_ns is None:
-        raise BadInput(f"{name} must be a time such as 2026-01-31T08:00:00Z, or milliseconds since 1970; it is {text!r}")
+        raise BadInput(f"{name} must be a time such as 2026-01-31T08:00:00Z, or milliseconds since 1970; it is {text!r:.80}")
     return time_ns // 1_000_000
 
 

@@ -43,10 +43,10 @@ def router(services: Services) -> APIRouter:
     ) -> Response:
         wanted = status.upper()
         if wanted and wanted not in _STATUSES:
-            raise BadInput(f"there is no status {status!r}: {', '.join(_STATUSES)} are")
+            raise BadInput(f"there is no status {status!r:.120}: {', '.join(_STATUSES)} are")
         known = services.definitions.heads
         if blueprint and blueprint not in known and not services.index.find(FlowQuery(blueprint=blueprint, limit=1)).flows:
-            raise UnknownName(f"there is no blueprint {blueprint!r}", hint=did_you_mean(blueprint, known))
+            raise UnknownName(f"there is no blueprint {blueprint!r:.120}", hint=did_you_mean(blueprint, known))
         query = FlowQuery(
             status=wanted,
             blueprint=blueprint,

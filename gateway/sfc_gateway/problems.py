@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from sfc.errors import BadInput, Problem, SfcError, UnknownName
+from sfc.errors import BadInput, InvalidDocument, Problem, SfcError, UnknownName
 from sfc.log import get_logger
 from sfc.wire.problems import KINDS, MEDIA_TYPE, kind_of, problem_body, problem_of
 
@@ -18,6 +18,7 @@ _log = get_logger()
 _BAD_INPUT = next(kind for kind in KINDS if kind.error is BadInput)
 _UNKNOWN_NAME = next(kind for kind in KINDS if kind.error is UnknownName)
 _INTERNAL = KINDS[-1]
+_DETAIL_MAX = 2_000  # a message may have what came in it
 
 
 def _response(body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
@@ -29,7 +30,10 @@ async def _sfc_error(request: Request, error: Exception) -> Response:
     kind = kind_of(error)
     if kind.status >= 500:
         _log.error(error.message, action="request-failed", path=request.url.path, kind=kind.code)
-    return _response(problem_of(error, request.url.path), _headers(request, kind.status))
+    body = problem_of(error, request.url.path)
+    if not isinstance(error, InvalidDocument):
+        body["detail"] = body["detail"][:_DETAIL_MAX]
+    return _response(body, _headers(request, kind.status))
 
 
 def _headers(request: Request, status: int) -> dict[str, str]:

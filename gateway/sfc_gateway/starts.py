@@ -37,7 +37,7 @@ def router(services: Services) -> APIRouter:
         started. A paused blueprint accepts starts, and they wait; a disabled one answers 409."""
         wait_s = duration_s(wait, "wait") if wait else 0.0
         if id and idempotency_key and id != idempotency_key:
-            raise BadInput(f"id {id!r} and Idempotency-Key {idempotency_key!r} name two flows: give one of them")
+            raise BadInput(f"id {id!r:.80} and Idempotency-Key {idempotency_key!r:.80} name two flows: give one of them")
         chosen = id or idempotency_key
         body = await read_json(request, PAYLOAD_BYTES_MAX, "a flow's input", empty={})
         flow = flow_id(name, chosen or new_uuid7(services.clock))

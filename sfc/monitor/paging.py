@@ -20,6 +20,7 @@ def make_cursor(time_ms: int, id: str) -> str:
 
 def read_cursor(cursor: str) -> tuple[int, str]:
     time, colon, id_ = cursor.partition(":")
-    if not (colon and time.isascii() and time.isdigit() and int(time) <= LAST):
-        raise BadInput(f"{cursor!r} is no cursor: give back a page's next_cursor as it came")
+    is_number = time.isascii() and time.isdigit() and len(time) < 20
+    if not (colon and is_number and int(time) <= LAST and id_ and "\x00" not in id_):
+        raise BadInput(f"{cursor!r:.120} is no cursor: give back a page's next_cursor as it came")
     return int(time), id_

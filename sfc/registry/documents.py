@@ -74,7 +74,10 @@ def _float(loader: Loader, node: yaml.ScalarNode) -> float:
 
 
 def _int(loader: Loader, node: yaml.ScalarNode) -> int:
-    return int(loader.construct_scalar(node))
+    try:
+        return int(loader.construct_scalar(node))
+    except ValueError as e:  # Python reads no integers of more than 4,300 digits
+        raise yaml.constructor.ConstructorError(None, None, f"a number of {len(node.value)} digits is too long", node.start_mark) from e
 
 
 _implicit("null", "null|Null|NULL|~|", "nN~")
@@ -113,12 +116,19 @@ def _parse_json(text: str, source: str) -> Any:
     def constant(name: str) -> Any:
         raise BadInput(f"{source}: {name} is no JSON value")
 
+    def number(written: str) -> float:
+        if math.isinf(value := float(written)):
+            raise BadInput(f"{source}: {written[:40]} is too large for a number")
+        return value
+
     try:
-        return json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
+        return json.loads(text, object_pairs_hook=pairs, parse_constant=constant, parse_float=number)
     except json.JSONDecodeError as e:
         raise BadInput(f"{source}, line {e.lineno}, column {e.colno}: this is no JSON document: {e.msg}") from e
     except RecursionError as e:
         raise BadInput(f"{source}: nested too deeply") from e
+    except ValueError as e:  # Python reads no integers of more than 4,300 digits
+        raise BadInput(f"{source}: a number in it is too long") from e
 
 
 def load_documents(path: Path) -> list[tuple[str, dict[str, Any]]]:

@@ -22,7 +22,7 @@ from sfc.engine.effects import Reply
 EXAMPLES_MAX = 8
 
 # The operations alone matter here; nothing is asked of these services.
-_app = create_app(cast(Any, SimpleNamespace(dev=True, registry=None, clock=None, local=True)))
+_app = create_app(cast("Any", SimpleNamespace(dev=True, registry=None, clock=None, local=True)))
 api = schemathesis.openapi.from_dict(_app.openapi())
 api.config.phases.coverage.enabled = False  # hundreds of requests for each operation
 
@@ -47,7 +47,7 @@ def url(migrated: Path, tmp_path_factory: pytest.TempPathFactory, make_gateway: 
     gateway = make_gateway(f"sqlite:///{database}")
     gateway.answering = _answer
     server = serve(gateway.app(), "127.0.0.1", 0)
-    machine = {"StartAt": "Greet", "States": {"Greet": {"Type": "Pass", "End": True}}}
+    machine: dict[str, Any] = {"StartAt": "Greet", "States": {"Greet": {"Type": "Pass", "End": True}}}
     for _ in range(2):
         assert requests.put(f"{server.url}/v1/blueprints/hello", json=machine, timeout=10).ok
         machine["Comment"] = "Greets somebody"
@@ -65,7 +65,7 @@ def url(migrated: Path, tmp_path_factory: pytest.TempPathFactory, make_gateway: 
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_answers_are_as_the_schema_says(case: schemathesis.Case, url: str) -> None:
+def test_answers_are_as_the_schema_says(case: schemathesis.Case[Any], url: str) -> None:
     if case.operation.definition.raw["operationId"] == "tail_topic":
         case.query = {**(case.query or {}), "timeout": 0}  # else it would follow the topic
     case.call_and_validate(
