@@ -16,7 +16,12 @@ from sfc.asl.values import read_typed, read_value
 
 NOW_MS = 1_700_000_000_000
 BIG = 12_345_678_901_234_567_890_123
-GIVEN = {"a": 1, "big": BIG, "list": [1, 2, 3], "order": {"rows": [{"y": 1}, {"y": 2}], "empty": [], "one": [5], "null": None, "none": None}}
+GIVEN = {
+    "a": 1,
+    "big": BIG,
+    "list": [1, 2, 3],
+    "order": {"rows": [{"y": 1}, {"y": 2}], "empty": [], "one": [5], "null": None, "none": None},
+}
 
 
 def context(**more: Any) -> Context:
