@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sfc.errors import Problem
 from sfc.registry.places import Place, Read
 
-_OF_THE_REGISTRY = ("unknown-task", "unknown-version")  # it may well know them
+_OF_THE_REGISTRY = ("unknown-task", "unknown-blueprint", "unknown-version")  # it may well know them
 
 
 class Found(NamedTuple):

@@ -110,7 +110,7 @@ def show(flow: Flow, as_json: Json = False) -> None:
             ("started", output.local_time(found.get("started_ms"))),
             ("ended", output.local_time(found.get("ended_ms"))),
             ("took", took(found)),
-            ("from", " ".join(part for part in (origin.get("kind", ""), origin.get("trigger", ""), place) if part)),
+            ("from", " ".join(part for part in (origin.get("kind", ""), origin.get("trigger", ""), origin.get("flow", ""), place) if part)),
             ("error", str(found.get("error") or "")),
             ("cause", str(found.get("cause") or "")),
             ("run", str(found.get("run") or "")),

@@ -19,13 +19,24 @@ class ReplyTo(Struct, frozen=True, omit_defaults=True):
 
 
 class Origin(Struct, frozen=True, omit_defaults=True):
-    """What started a flow. ``kind``: topic, http, command, schedule."""
+    """What started a flow. ``kind``: topic, http, command, schedule, flow (``flow``: the parent's id)."""
 
     kind: str
     trigger: str = ""
     topic: str = ""
     partition: int = -1
     offset: int = -1
+    flow: str = ""
+
+
+class Parent(Struct, frozen=True, omit_defaults=True):
+    """Who awaits a flow's end: a flow, and the token of its job. ``depth``: how many flows are above. ``subjects``: what holds of the
+    flows above name (blueprints, versions, groups): they are the child's too."""
+
+    flow: str
+    token: str
+    depth: int = 1
+    subjects: tuple[str, ...] = ()
 
 
 class Start(Struct, frozen=True, omit_defaults=True, tag_field="command", tag="start"):
@@ -41,6 +52,7 @@ class Start(Struct, frozen=True, omit_defaults=True, tag_field="command", tag="s
     wait: ReplyTo | None = None  # who waits for the flow's end
     accepted: ReplyTo | None = None  # who waits for the verdict on the start
     traceparent: str = ""
+    parent: Parent | None = None
 
 
 class Complete(Struct, frozen=True, tag_field="command", tag="complete"):
@@ -133,6 +145,22 @@ class Signal(Struct, frozen=True, omit_defaults=True, tag_field="command", tag="
     reply: ReplyTo | None = None
 
 
+class ChildEnded(Struct, frozen=True, omit_defaults=True, tag_field="command", tag="child-ended"):
+    """A child flow's end, told to the flow that started it: the answer to its job. ``status``: a flow's."""
+
+    token: str
+    status: str
+    output: Any = None
+    error: str | None = None
+    cause: str | None = None
+
+
+class HoldChild(Struct, frozen=True, tag_field="command", tag="hold-child"):
+    """The flow above was paused, or goes on: so does the child."""
+
+    held: bool
+
+
 class Tick(Struct, frozen=True, tag_field="command", tag="tick"):
     """Of a shard: fire the timers that are due at ``time_ms`` (EXACTLY-ONCE 7)."""
 
@@ -153,7 +181,10 @@ class Hold(Struct, frozen=True, omit_defaults=True, tag_field="command", tag="ho
     by: str = ""
 
 
-FlowCommand = Start | Complete | Fail | AnswerByKey | Heartbeat | Dispatched | DispatchFailed | Pause | Resume | Stop | Redrive | Signal
+FlowCommand = (
+    Start | Complete | Fail | AnswerByKey | Heartbeat | Dispatched | DispatchFailed | Pause | Resume | Stop | Redrive | Signal
+    | ChildEnded | HoldChild
+)  # fmt: skip
 Command = FlowCommand | Tick | Hold
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from sfc.engine import events as e
-from sfc.engine.commands import Pause, Redrive, ReplyTo, Resume, Stop, Wake
+from sfc.engine.commands import HoldChild, Pause, Redrive, ReplyTo, Resume, Stop, Wake
 from sfc.engine.effects import Reply
 from sfc.engine.flow import Branch, Flow
 from sfc.engine.limits import REASON_CHARACTERS_MAX, cut
@@ -42,6 +42,19 @@ def resume(turn: Turn, command: Resume) -> None:
         turn.emit(e.ExecutionResumed, True, False, 0, command.by)
     else:
         _go_on(turn, own=True, since_ms=flow.held_since_ms, by=command.by)
+
+
+def hold_child(turn: Turn, command: HoldChild) -> None:
+    """The flow above was paused, or goes on: the child's timers stand as long as it does."""
+    flow = turn.known
+    if flow is None or not flow.running or flow.parent is None or bool(flow.parent_held_ms) == command.held:
+        return
+    if command.held:
+        turn.emit(e.ExecutionPaused, False, turn.frozen_since_ms() or turn.now, f"flow:{flow.parent.flow}", parent=True)
+        return
+    turn.emit(e.ExecutionResumed, False, False, parent=True)
+    if not turn.stands():
+        _go_on(turn, own=False, since_ms=flow.held_since_ms)
 
 
 def wake(turn: Turn, command: Wake) -> None:

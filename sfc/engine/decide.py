@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sfc.engine import children, control, outcomes, signals, timers
 from sfc.engine import commands as c
-from sfc.engine import control, outcomes, signals, timers
 from sfc.engine.effects import RefuseStart
 from sfc.engine.flow import Flow
 from sfc.engine.moves import RUNTIME, check_size, fail_flow
@@ -35,6 +35,8 @@ ON: dict[type[Any], Callable[[Turn, Any], None]] = {
     c.Stop: control.stop,
     c.Redrive: control.redrive,
     c.Signal: signals.signal,
+    c.ChildEnded: outcomes.child_ended,
+    c.HoldChild: control.hold_child,
     c.Fire: timers.fire,
     c.Wake: control.wake,
 }
@@ -53,20 +55,25 @@ def decide(
     """The decision on one command, at ``shard.clock_ms``. It never raises for what a command or a blueprint says: such a flow fails
     visibly (EXACTLY-ONCE 26). Deciding the same again gives the same, byte for byte. ``missing``: why a start has no program."""
     turn = Turn(program, flow, shard, offset, flow_id, missing)
+    before = children.Before(flow) if program is not None and program.starts_children else None
     try:
         ON[type(command)](turn, command)
         check_size(turn)
     except Exception as error:
-        _give_up(turn, type(error).__name__)
+        _give_up(turn, command, type(error).__name__)
+    if before is not None:
+        children.settle(turn, before)
     return turn.decision()
 
 
-def _give_up(turn: Turn, name: str) -> None:
+def _give_up(turn: Turn, command: object, name: str) -> None:
     """The flow fails with what it had been told so far; no effect of the decision leaves. The interpreter's own words stay out of it."""
     turn.effects.clear()
     turn.work.clear()
     cause = f"the engine could not decide what comes next: {name}"
     if turn.known is None:
         turn.effects.append(RefuseStart(turn.flow_id, UNKNOWN, cause))
+        if isinstance(command, c.Start):
+            children.report(turn, command.parent, "FAILED", None, children.NOT_STARTED, cause)
     elif turn.known.running:
         fail_flow(turn, RUNTIME, cause)

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from sfc.engine.commands import ReplyTo
+from sfc.engine.commands import ChildEnded, HoldChild, ReplyTo, Start, Stop
 from sfc.engine.program import Target
 
 
@@ -48,4 +48,12 @@ class RefuseStart(Struct, frozen=True):
     detail: str
 
 
-Effect = DispatchJob | Reply | RefuseStart
+class SendCommand(Struct, frozen=True):
+    """A command to another flow, wherever its shard is: with source and mark it is taken once. A Start's ``definitions`` is the sender's
+    to fill in."""
+
+    flow: str
+    command: Start | Stop | HoldChild | ChildEnded
+
+
+Effect = DispatchJob | Reply | RefuseStart | SendCommand

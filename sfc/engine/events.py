@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from sfc.engine.commands import Complete, Dispatched, DispatchFailed, Fail, Origin, ReplyTo
+from sfc.engine.commands import Complete, Dispatched, DispatchFailed, Fail, Origin, Parent, ReplyTo
 
 
 class Event(Struct, frozen=True, omit_defaults=True, tag_field="type"):
@@ -33,6 +33,7 @@ class ExecutionStarted(Event, frozen=True):
     keep_id: bool = False
     wait: ReplyTo | None = None
     traceparent: str = ""
+    parent: Parent | None = None
 
 
 class ExecutionSucceeded(Event, frozen=True):
@@ -80,23 +81,26 @@ class ExecutionRedriven(Event, frozen=True):
 
 class ExecutionPaused(Event, frozen=True):
     """By a hold of its own (``own``) or of a shard's subject; ``since_ms``: from when on its timers stand still (0: they run on).
-    ``stood``: the flow comes to stand by this very decision; without it the flow stood already."""
+    ``stood``: the flow comes to stand by this very decision; without it the flow stood already. ``parent``: the flow above was paused."""
 
     own: bool = True
     since_ms: int = 0
     reason: str = ""
     by: str = ""
     stood: bool = False
+    parent: bool = False
 
 
 class ExecutionResumed(Event, frozen=True):
-    """``own``: the flow's own hold is lifted. ``shift_ms``: how far its timers move, once nothing holds it any more.
+    """``own``: the flow's own hold is lifted, ``parent``: that of the flow above. ``shift_ms``: how far its timers move, once nothing
+    holds it any more.
     ``free``: nothing holds it any more."""
 
     own: bool = True
     free: bool = True
     shift_ms: int = 0
     by: str = ""
+    parent: bool = False
 
 
 class OutcomeHeld(Event, frozen=True):
@@ -140,7 +144,9 @@ class EvaluationFailed(Event, frozen=True):
 
 
 class TaskScheduled(Event, frozen=True):
-    """A job leaves. ``input`` only where it is not the state's raw input. 0 in a due time: none."""
+    """A job leaves, a child flow is started, or a wait for a signal begins.
+
+    ``input`` only where it is not the state's raw input. 0 in a due time: none."""
 
     branch: int
     token: str
@@ -150,6 +156,7 @@ class TaskScheduled(Event, frozen=True):
     due_ms: int = 0
     heartbeat_ms: int = 0  # allowed silence, in milliseconds
     heartbeat_due_ms: int = 0
+    child: str = ""  # the flow that is started for it
 
 
 class SignalReceived(Event, frozen=True):

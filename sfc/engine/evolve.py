@@ -59,13 +59,14 @@ def _started(event: e.ExecutionStarted) -> Flow:
         keep_id=event.keep_id,
         wait=event.wait,
         traceparent=event.traceparent,
+        parent=event.parent,
     )
 
 
 def _close(branch: Branch, phase: Any) -> None:
     """No timer and no open job is left; the raw input stays."""
     branch.phase = phase
-    branch.token = ""
+    branch.token = branch.child = ""
     branch.due_ms = branch.heartbeat_due_ms = 0
     branch.result = UNSET
 
@@ -87,7 +88,7 @@ def _end(flow: Flow, event: e.Event, status: Status, keep_until_ms: int) -> None
     flow.inbox = []
     flow.paused = False
     flow.paused_reason = ""
-    flow.held_since_ms = flow.stood_ms = 0
+    flow.held_since_ms = flow.stood_ms = flow.parent_held_ms = 0
     flow.wait = None
 
 
@@ -151,6 +152,8 @@ def _paused(flow: Flow, event: e.ExecutionPaused) -> None:
     if event.own:
         flow.paused = True
         flow.paused_reason = event.reason
+    if event.parent:
+        flow.parent_held_ms = event.at_ms
     if event.stood:
         flow.stood_ms = event.at_ms
     if event.since_ms and (not flow.held_since_ms or event.since_ms < flow.held_since_ms):
@@ -161,6 +164,8 @@ def _resumed(flow: Flow, event: e.ExecutionResumed) -> None:
     if event.own:
         flow.paused = False
         flow.paused_reason = ""
+    if event.parent:
+        flow.parent_held_ms = 0
     if not event.free:
         return
     flow.held_since_ms = flow.stood_ms = 0
@@ -210,7 +215,7 @@ def _exited(flow: Flow, event: e.StateExited) -> None:
         branch.variables = {}
     else:
         branch.state = event.next
-    branch.token = ""
+    branch.token = branch.child = ""
     branch.due_ms = branch.heartbeat_due_ms = 0
     branch.result = UNSET
     if branch.retries:
@@ -221,6 +226,7 @@ def _scheduled(flow: Flow, event: e.TaskScheduled) -> None:
     branch = flow.branches[event.branch]
     branch.phase = "job"
     branch.token = event.token
+    branch.child = event.child
     branch.due_ms = event.due_ms
     branch.heartbeat_due_ms = event.heartbeat_due_ms
     if event.input is not UNSET and event.task.startswith("topic:"):

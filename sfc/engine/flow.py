@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from sfc.engine.commands import Complete, Dispatched, DispatchFailed, Fail, Origin, ReplyTo
+from sfc.engine.commands import Complete, Dispatched, DispatchFailed, Fail, Origin, Parent, ReplyTo
 
 Status = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
@@ -27,6 +27,7 @@ class Branch(Struct, omit_defaults=True):
     entered_seq: int = 0
     entered_ms: int = 0
     token: str = ""  # of the open job
+    child: str = ""  # the flow that does the open job
     due_ms: int = 0  # end of a Wait or of a pause before a retry, or the job's deadline; 0: none
     heartbeat_due_ms: int = 0  # 0: none
     retries: list[int] = field(default_factory=list)  # attempts used, per retrier of the state; [] = none yet
@@ -74,6 +75,8 @@ class Flow(Struct, omit_defaults=True):
     keep_id: bool = False
     wait: ReplyTo | None = None
     traceparent: str = ""
+    parent: Parent | None = None  # who awaits its end
+    parent_held_ms: int = 0  # since when the flow above is paused; 0: it is not
 
     @property
     def running(self) -> bool:

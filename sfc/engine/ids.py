@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 HASH_DIGITS = 8
+CHILD_HASH_DIGITS = 40
+FLOW_ID_CHARACTERS_MAX = 200
 _DRAWS = float(2**64)
 
 
@@ -17,6 +19,15 @@ def token_stem(flow_id: str, run: int, seq: int) -> str:
 def job_hash(task: str, state: str, value: bytes) -> str:
     """The token's hash: the first 8 hex digits of SHA-256 over task, state and input bytes (EXACTLY-ONCE 2)."""
     return sha256(f"{task}\0{state}\0".encode() + value).hexdigest()[:HASH_DIGITS]
+
+
+def child_id(blueprint: str, parent: str, run: int, seq: int) -> str:
+    """The id of the flow that a flow starts: made of parent, run and the number of its TaskScheduled event, without the token's hash
+    (EXACTLY-ONCE 2). One that would be too long is hashed."""
+    rest = f"{parent}.{run}.{seq}"
+    if len(blueprint) + 1 + len(rest) > FLOW_ID_CHARACTERS_MAX:
+        rest = sha256(rest.encode()).hexdigest()[:CHILD_HASH_DIGITS]
+    return f"{blueprint}:{rest}"
 
 
 def draw(flow_id: str, run: int, seq: int) -> float:

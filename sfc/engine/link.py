@@ -12,6 +12,7 @@ from sfc.engine.shard import version_subjects
 from sfc.errors import InvalidDocument, Problem
 
 _PINNED = re.compile(r"task:([a-z0-9][a-z0-9-]{0,62})@([1-9][0-9]*)").fullmatch
+_PINNED_CHILD = re.compile(r"blueprint:([a-z0-9][a-z0-9-]{0,62})@([1-9][0-9]*)").fullmatch
 _DURATION = re.compile(r"P(?:(\d+)W|(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?)", re.ASCII).fullmatch
 _DURATION_MS = (7 * DAY_MS, DAY_MS, 3_600_000, 60_000, 1_000)
 
@@ -27,10 +28,12 @@ def link(
     task_topic: Callable[[str], str],
     jobs_topic: str,
     specific_topic: Callable[[str], str],
+    blueprints: Mapping[str, str] | None = None,
 ) -> Program:
     """The program of a blueprint version.
 
-    ``document`` is the whole blueprint with its ``Sfc`` member; ``tasks`` holds task documents by ``NAME@VERSION``. ``task_topic`` names
+    ``document`` is the whole blueprint with its ``Sfc`` member; ``tasks`` holds task documents by ``NAME@VERSION``,
+    ``blueprints`` the content hashes of blueprint versions, by the same. ``task_topic`` names
     the job topic of a task that names none, ``jobs_topic`` is that of the common workers; of a specific blueprint both are the one that
     ``specific_topic`` names. Raises InvalidDocument with every Resource that leads nowhere and every retention that is no duration.
     """
@@ -43,7 +46,7 @@ def link(
     targets: dict[str, Target] = {}
     for state in machine.states.values():
         if isinstance(state, TaskState):
-            found = target_of(str(resources.get(state.resource, state.resource)), tasks, task_topic, jobs_topic)
+            found = target_of(str(resources.get(state.resource, state.resource)), tasks, task_topic, jobs_topic, blueprints)
             if isinstance(found, Target):
                 targets[state.name] = found
             else:
@@ -66,6 +69,7 @@ def link(
         group,
         (*version_subjects(name, version), *((f"group:{group}",) if group else ())),
         {state: f"task:{pinned[1]}" for state, target in targets.items() if (pinned := _PINNED(target.resource))},
+        any(target.child for target in targets.values()),
     )
 
 
@@ -80,7 +84,11 @@ def _always(topic: str) -> Callable[[str], str]:
 
 
 def target_of(
-    resource: str, tasks: Mapping[str, dict[str, Any]], task_topic: Callable[[str], str], jobs_topic: str
+    resource: str,
+    tasks: Mapping[str, dict[str, Any]],
+    task_topic: Callable[[str], str],
+    jobs_topic: str,
+    blueprints: Mapping[str, str] | None = None,
 ) -> Target | tuple[str, str, str]:
     """Where a pinned Resource leads; else the code, message and hint of the problem."""
     kind, _, rest = resource.partition(":")
@@ -90,6 +98,8 @@ def target_of(
         return Target(resource, "topic", rest, exactly_once=True)
     if kind == "signal" and rest:
         return Target(resource, "signal", "", signal=rest)
+    if kind == "blueprint":
+        return _child_target(resource, rest, blueprints or {})
     if kind == "task":
         pinned = _PINNED(resource)
         if pinned is None:
@@ -101,8 +111,20 @@ def target_of(
     return (
         "unknown-resource",
         f"{resource!r} is not something that can be run yet",
-        "write task:NAME@VERSION, topic:NAME, signal:NAME or an http(s) URL, or map it to one of these in Sfc.Resources",
+        "write task:NAME@VERSION, topic:NAME, blueprint:NAME@VERSION, signal:NAME or an http(s) URL,"
+        " or map it to one of these in Sfc.Resources",
     )
+
+
+def _child_target(resource: str, rest: str, blueprints: Mapping[str, str]) -> Target | tuple[str, str, str]:
+    pinned = _PINNED_CHILD(resource)
+    if pinned is None:
+        hint = "write blueprint:NAME@VERSION; saving a blueprint pins it"
+        return "unpinned-blueprint", f"{resource!r} names no version of a blueprint", hint
+    hash = blueprints.get(rest)
+    if hash is None:
+        return "unknown-blueprint", f"the blueprint {rest} is not known", "deploy it first"
+    return Target(resource, "flow", "", child=pinned[1], child_version=int(pinned[2]), child_hash=hash)
 
 
 def _task_target(resource: str, name: str, task: Mapping[str, Any], task_topic: Callable[[str], str], jobs_topic: str) -> Target:

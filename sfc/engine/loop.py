@@ -27,7 +27,7 @@ def run(turn: Turn) -> None:
         branch = flow.branches.get(branch_id)
         if branch is None or branch.phase != "entered":
             continue
-        if turn.shard.holds and (held := turn.held()) is not None:
+        if (held := turn.held()) is not None:
             turn.emit(e.ExecutionPaused, False, turn.now if held.freeze_since_ms else 0, ", ".join(held.subjects), stood=True)
             return
         if not step(turn):

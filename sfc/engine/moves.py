@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 from sfc.asl import Catcher, Failure, ParallelState, State, TaskState
 from sfc.engine import events as e
+from sfc.engine.children import report
 from sfc.engine.effects import Reply
 from sfc.engine.flow import Branch, Flow
 from sfc.engine.ids import draw
@@ -175,6 +176,7 @@ def succeed(turn: Turn, output: Any) -> None:
     turn.emit(e.ExecutionSucceeded, keep_until_ms, stub_output)
     if wait is not None:
         turn.effects.append(Reply(wait, turn.flow_id, "SUCCEEDED", output))
+    report(turn, turn.flow.parent, "SUCCEEDED", output)
 
 
 def fail_flow(turn: Turn, error: str | None, cause: str | None, *, bare: bool = False) -> None:
@@ -183,6 +185,7 @@ def fail_flow(turn: Turn, error: str | None, cause: str | None, *, bare: bool = 
     turn.emit(e.ExecutionFailed, error, cause, _kept_until(turn), bare or size_over(turn.flow) > 0)
     if wait is not None:
         turn.effects.append(Reply(wait, turn.flow_id, "FAILED", None, error, cause))
+    report(turn, turn.flow.parent, "FAILED", None, error, cause)
 
 
 def time_out_flow(turn: Turn) -> None:
@@ -191,6 +194,7 @@ def time_out_flow(turn: Turn) -> None:
     turn.emit(e.ExecutionTimedOut, _kept_until(turn), size_over(turn.flow) > 0)
     if wait is not None:
         turn.effects.append(Reply(wait, turn.flow_id, "TIMED_OUT"))
+    report(turn, turn.flow.parent, "TIMED_OUT")
 
 
 def abort_flow(turn: Turn, error: str | None, cause: str | None, by: str) -> None:
@@ -199,6 +203,7 @@ def abort_flow(turn: Turn, error: str | None, cause: str | None, by: str) -> Non
     turn.emit(e.ExecutionAborted, error, cause, by, _kept_until(turn), size_over(turn.flow) > 0)
     if wait is not None:
         turn.effects.append(Reply(wait, turn.flow_id, "ABORTED", None, error, cause))
+    report(turn, turn.flow.parent, "ABORTED", None, error, cause)
 
 
 def _kept_until(turn: Turn) -> int:

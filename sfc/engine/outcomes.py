@@ -6,7 +6,8 @@ from typing import cast
 
 from sfc.asl import TaskState
 from sfc.engine import events as e
-from sfc.engine.commands import AnswerByKey, Complete, Fail, Heartbeat
+from sfc.engine.children import ABORTED
+from sfc.engine.commands import AnswerByKey, ChildEnded, Complete, Fail, Heartbeat
 from sfc.engine.flow import Branch
 from sfc.engine.loop import run
 from sfc.engine.states import task
@@ -44,6 +45,25 @@ def answer_by_key(turn: Turn, command: AnswerByKey) -> None:
         answer(turn, Fail(token, command.error, command.cause))
     else:
         answer(turn, Complete(token, command.output))
+
+
+def child_ended(turn: Turn, command: ChildEnded) -> None:
+    """A child's end answers the job that it was started for; it may come too late for that."""
+    token = command.token
+    branch = open_job(turn, token)
+    if branch is None or not branch.child:
+        turn.closed = True
+        return
+    child = turn.ended_child = branch.child
+    match command.status:
+        case "SUCCEEDED":
+            answer(turn, Complete(token, command.output))
+        case "TIMED_OUT":
+            answer(turn, Fail(token, "States.Timeout", f"the child flow {child} ran longer than its TimeoutSeconds"))
+        case "ABORTED":
+            answer(turn, Fail(token, command.error or ABORTED, command.cause or f"the child flow {child} was stopped"))
+        case _:
+            answer(turn, Fail(token, command.error, command.cause))
 
 
 def take(turn: Turn, branch: Branch, outcome: Outcome) -> None:

@@ -15,8 +15,8 @@ class Target(Struct, frozen=True, omit_defaults=True):
     """Where a Task state's jobs go, and how their answers come back. Resolved when the blueprint version is linked."""
 
     resource: str  # as pinned: task:order-split@3, topic:audit, https://…
-    kind: str  # task, topic, http, signal
-    topic: str  # job topic; empty where no job leaves: the name of a signal is awaited
+    kind: str  # task, topic, http, signal, flow
+    topic: str  # job topic; empty where no job leaves: a signal or a child flow is awaited
     reply_topic: str = ""  # empty: answers come to sfc.commands
     correlate: str = ""  # of a task with a reply topic: header, key
     correlate_name: str = ""  # the header's name
@@ -26,6 +26,9 @@ class Target(Struct, frozen=True, omit_defaults=True):
     retry: tuple[Any, ...] = ()  # the task's default retriers (asl.Retrier), when the state has none
     http: Any = None  # the task's Http section, for common workers; None otherwise
     signal: str = ""  # the name that is awaited
+    child: str = ""  # the blueprint whose flow is started, with its version and hash
+    child_version: int = 0
+    child_hash: str = ""
 
 
 class Program(Struct, frozen=True):
@@ -45,3 +48,4 @@ class Program(Struct, frozen=True):
     group: str = ""  # the business line; empty: none
     subjects: tuple[str, ...] = ()
     task_of: dict[str, str] = {}  # by Task state name; states whose target is no task are not in it
+    starts_children: bool = False

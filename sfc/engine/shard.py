@@ -42,6 +42,7 @@ class ShardState(Struct, omit_defaults=True):
     marks: dict[str, tuple[int, ...]] = field(default_factory=dict)  # the highest mark taken, per source
     holds: dict[str, HoldRecord] = field(default_factory=dict)
     waking: list[Waking] = field(default_factory=list)
+    inherited: dict[str, list[str]] = field(default_factory=dict)  # by blueprint or version: of which blueprints its children are
     dropped_replies: int = 0  # answers to jobs that were closed
     repeated: int = 0  # commands that were taken before, by their mark
     dead_letters: int = 0
@@ -60,14 +61,17 @@ def version_subjects(blueprint: str, version: int) -> tuple[str, str]:
 
 
 def held_by(shard: ShardState, flow: Flow, program: Program | None) -> Held | None:
-    """The shard's holds on a flow, or None. A lifted hold still applies to flows behind its wake cursor.
+    """The shard's holds on a flow, and that of the flow above, or None. A lifted hold still applies to flows behind its wake cursor.
 
     Without its program a flow is held by its blueprint and its version alone: nothing more is known of it.
     """
-    if not shard.holds:
+    if not shard.holds and not flow.parent_held_ms:
         return None
     subjects: list[str] = []
     since: list[int] = []
+    if flow.parent_held_ms and flow.parent is not None:
+        subjects.append(f"flow:{flow.parent.flow}")
+        since.append(flow.parent_held_ms)
     for subject in subjects_of(flow, program):
         hold = shard.holds.get(subject)
         if hold is None:
@@ -93,11 +97,13 @@ def stood_since(flow: Flow, since_ms: int) -> int:
 
 
 def subjects_of(flow: Flow, program: Program | None) -> tuple[str, ...]:
-    """All that a hold on this flow may name: its blueprint, version and group, and the tasks at which its branches stand."""
+    """All that a hold on this flow may name: its blueprint, version and group, those of the flows above, and the tasks at which its
+    branches stand."""
+    inherited = flow.parent.subjects if flow.parent is not None else ()
     if program is None:
-        return version_subjects(flow.blueprint, flow.version)
+        return (*version_subjects(flow.blueprint, flow.version), *inherited)
     if not program.task_of:
-        return program.subjects
+        return (*program.subjects, *inherited) if inherited else program.subjects
     tasks: list[str] = []
     for branch in flow.branches.values():
         if branch.phase in _AT_TASK:
@@ -105,7 +111,16 @@ def subjects_of(flow: Flow, program: Program | None) -> tuple[str, ...]:
             task = program.task_of.get(state)
             if task is not None and task not in tasks:
                 tasks.append(task)
-    return (*program.subjects, *tasks)
+    return (*program.subjects, *inherited, *tasks)
+
+
+def inherit(shard: ShardState, child: Flow) -> None:
+    """Remembers of which blueprint a new child is: its flows are looked for when what holds those above is lifted."""
+    for subject in child.parent.subjects if child.parent is not None else ():
+        if subject.startswith(("blueprint:", "version:")):
+            known = shard.inherited.setdefault(subject, [])
+            if child.blueprint not in known:
+                shard.inherited[subject] = sorted((*known, child.blueprint))
 
 
 def first_state(program: Program, flow: Flow, branch: Branch) -> str:

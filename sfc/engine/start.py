@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sfc.engine import events as e
+from sfc.engine.children import NOT_STARTED, report
 from sfc.engine.commands import Start
 from sfc.engine.effects import RefuseStart, Reply
 from sfc.engine.limits import TRACEPARENT_CHARACTERS_MAX
@@ -39,6 +40,7 @@ def start(turn: Turn, command: Start) -> None:
         command.keep_id,
         command.wait,
         command.traceparent if len(command.traceparent) <= TRACEPARENT_CHARACTERS_MAX else "",
+        command.parent,
     )
     if command.accepted is not None:
         turn.effects.append(Reply(command.accepted, turn.flow_id, "started"))
@@ -58,6 +60,7 @@ def _refuse(turn: Turn, command: Start, why: Missing) -> None:
     for to in (command.accepted, command.wait):
         if to is not None:
             turn.effects.append(Reply(to, turn.flow_id, "unknown", detail=why.detail))
+    report(turn, command.parent, "FAILED", None, NOT_STARTED, why.detail)
 
 
 def _exists(turn: Turn, command: Start) -> None:
@@ -69,3 +72,5 @@ def _exists(turn: Turn, command: Start) -> None:
         turn.effects.append(Reply(command.accepted, turn.flow_id, EXISTS, detail=detail))
     if command.wait is not None and not flow.running:
         turn.effects.append(Reply(command.wait, turn.flow_id, flow.status, flow.output, flow.error, flow.cause))
+    if command.parent != flow.parent:
+        report(turn, command.parent, "FAILED", None, NOT_STARTED, detail)

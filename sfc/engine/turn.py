@@ -46,7 +46,7 @@ class Turn:
     """What a decision works on. ``work`` holds (branch, state to enter): a list that is worked off, so that no depth is needed."""
 
     __slots__ = (
-        "closed", "effects", "events", "flow_id", "known", "known_program", "missing", "now", "offset", "seq", "shard",
+        "closed", "effects", "ended_child", "events", "flow_id", "known", "known_program", "missing", "now", "offset", "seq", "shard",
         "steps", "told", "work",
     )  # fmt: skip
 
@@ -67,6 +67,7 @@ class Turn:
         self.steps = 0
         self.told = 0  # bytes of the payloads that its events have
         self.closed = False
+        self.ended_child = ""  # whose end the decision is about
 
     @property
     def flow(self) -> Flow:
@@ -91,12 +92,12 @@ class Turn:
 
     def held(self) -> Held | None:
         """What holds the flow besides its own pause."""
-        if not self.shard.holds:
+        if not self.shard.holds and not self.flow.parent_held_ms:
             return None
         return held_by(self.shard, self.flow, self.known_program)
 
     def stands(self) -> bool:
-        """Whether the flow stands still, by its own pause or a hold of the shard."""
+        """Whether the flow stands still, by its own pause, that of the flow above, or a hold of the shard."""
         return self.flow.paused or self.held() is not None
 
     def frozen_since_ms(self) -> int:

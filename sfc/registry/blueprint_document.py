@@ -10,14 +10,15 @@ from sfc import asl
 from sfc.engine.link import duration_ms
 from sfc.errors import Problem
 from sfc.registry.http_document import check_url
+from sfc.registry.references import SCHEME, KnownBlueprint, check_child, pinned_child, unpinned
 from sfc.registry.scaling import check_scale
 from sfc.registry.schedule_document import check_schedule, refuse_schedule_fields
 from sfc.registry.shapes import NAME, Checks, did_you_mean, join, shown
 
 _FIELDS = ("Name", "Group", "MessageType", "Triggers", "Input", "Retention", "Resources", "Scale")
 _TRIGGER_FIELDS = ("Id", "Topic", "FlowId", "When", "From", "Schedule", "TimeZone", "Input", "CatchUp")
-_LATER = ("blueprint", "sfc", "grpc")
-_ROUTES = "task:NAME, topic:NAME, signal:NAME or an http(s) URL"
+_LATER = ("sfc", "grpc")
+_ROUTES = "task:NAME, topic:NAME, blueprint:NAME, signal:NAME or an http(s) URL"
 
 
 class KnownTask(NamedTuple):
@@ -27,6 +28,23 @@ class KnownTask(NamedTuple):
     documents: Mapping[int, dict[str, Any]]
 
 
+class Known(NamedTuple):
+    """What references may name. ``own``: the blueprint that they stand in."""
+
+    tasks: Mapping[str, KnownTask]
+    blueprints: Mapping[str, KnownBlueprint]
+    own: str | None
+
+
+def open_references(document: Mapping[str, Any]) -> set[str]:
+    """The blueprints that a document names without a version: they are saved before it."""
+    section = document.get("Sfc")
+    mapping = section.get("Resources") if isinstance(section, dict) else None
+    mapped = mapping if isinstance(mapping, dict) else {}
+    targets = [*(resource for _, resource in resources_of(document) if resource not in mapped), *mapped.values()]
+    return {name for target in targets if isinstance(target, str) and (name := unpinned(target))}
+
+
 def name_of_blueprint(document: Mapping[str, Any]) -> str | None:
     """``Sfc.Name``, where it is a name."""
     section = document.get("Sfc")
@@ -34,28 +52,32 @@ def name_of_blueprint(document: Mapping[str, Any]) -> str | None:
     return name if isinstance(name, str) and NAME(name) else None
 
 
-def check_blueprint(document: dict[str, Any], tasks: Mapping[str, KnownTask]) -> list[Problem]:
-    """All that is wrong with a blueprint, in the language and in ``Sfc``; its Resources must lead to one of these tasks."""
+def check_blueprint(
+    document: dict[str, Any], tasks: Mapping[str, KnownTask], blueprints: Mapping[str, KnownBlueprint] | None = None
+) -> list[Problem]:
+    """All that is wrong with a blueprint, in the language and in ``Sfc``; its Resources must lead to one of these tasks or blueprints."""
+    known = Known(tasks, blueprints or {}, name_of_blueprint(document))
     checks = Checks()
     checks.problems += asl.validate({k: v for k, v in document.items() if k != "Sfc"})
     if any(p.code == "too-deep" for p in checks.problems):
         return checks.problems
     _section(checks, document.get("Sfc"))
-    mapped = _mapped(checks, document, tasks)
+    mapped = _mapped(checks, document, known)
     for pointer, resource in resources_of(document):
         if resource not in mapped:
-            _route(checks, resource, pointer, tasks, mapping=False)
+            _route(checks, resource, pointer, known, mapping=False)
     _one_open_job_by_key(checks, document, tasks)
     return checks.problems
 
 
-def pin(document: dict[str, Any], tasks: Mapping[str, KnownTask]) -> dict[str, Any]:
-    """A copy of a checked blueprint in which each reference to a task names its version."""
+def pin(document: dict[str, Any], tasks: Mapping[str, KnownTask], blueprints: Mapping[str, KnownBlueprint] | None = None) -> dict[str, Any]:
+    """A copy of a checked blueprint in which each reference to a task or a blueprint names its version."""
+    known = Known(tasks, blueprints or {}, None)
     section = document["Sfc"]
     mapping = section.get("Resources")
-    pinned = {**document, **_pin_states(document, mapping or {}, tasks)}
+    pinned = {**document, **_pin_states(document, mapping or {}, known)}
     if mapping:
-        pinned["Sfc"] = {**section, "Resources": {uri: _pinned(target, tasks) for uri, target in mapping.items()}}
+        pinned["Sfc"] = {**section, "Resources": {uri: _pinned(target, known) for uri, target in mapping.items()}}
     return pinned
 
 
@@ -142,7 +164,7 @@ def _is_start(value: Any) -> bool:
         return False
 
 
-def _mapped(checks: Checks, document: Mapping[str, Any], tasks: Mapping[str, KnownTask]) -> Mapping[str, Any]:
+def _mapped(checks: Checks, document: Mapping[str, Any], known: Known) -> Mapping[str, Any]:
     section = document.get("Sfc")
     mapping = section.get("Resources", {}) if isinstance(section, dict) else {}
     if not isinstance(mapping, dict):
@@ -151,17 +173,19 @@ def _mapped(checks: Checks, document: Mapping[str, Any], tasks: Mapping[str, Kno
     for uri, target in mapping.items():
         pointer = join("/Sfc/Resources", uri)
         if checks.text(target, pointer):
-            _route(checks, target, pointer, tasks, mapping=True)
+            _route(checks, target, pointer, known, mapping=True)
     return mapping
 
 
-def _route(checks: Checks, resource: str, pointer: str, tasks: Mapping[str, KnownTask], *, mapping: bool) -> None:
+def _route(checks: Checks, resource: str, pointer: str, known: Known, *, mapping: bool) -> None:
     """Adds a problem when the URI leads nowhere."""
     scheme, _, rest = resource.partition(":")
     if scheme in _LATER:
         checks.not_yet(pointer, f"A {scheme}: Resource", f"Write {_ROUTES}.")
     elif scheme == "task":
-        _task_route(checks, rest, pointer, tasks)
+        _task_route(checks, rest, pointer, known.tasks)
+    elif scheme == "blueprint":
+        check_child(checks, rest, pointer, known.own, known.blueprints)
     elif scheme == "signal":
         checks.name(rest, pointer)
     elif scheme == "topic":
@@ -185,19 +209,21 @@ def _task_route(checks: Checks, rest: str, pointer: str, tasks: Mapping[str, Kno
         checks.add("unknown-version", pointer, f"task {name} has no version {shown(version)}.", f"There is: {known}.")
 
 
-def _pinned(resource: str, tasks: Mapping[str, KnownTask]) -> str:
+def _pinned(resource: str, known: Known) -> str:
+    if resource.startswith(SCHEME):
+        return pinned_child(resource, known.blueprints)
     name, _, version = resource.removeprefix("task:").partition("@")
-    return f"task:{name}@{int(version) if version else tasks[name].current}" if resource.startswith("task:") else resource
+    return f"task:{name}@{int(version) if version else known.tasks[name].current}" if resource.startswith("task:") else resource
 
 
-def _pin_states(machine: Mapping[str, Any], mapping: Mapping[str, Any], tasks: Mapping[str, KnownTask]) -> dict[str, Any]:
+def _pin_states(machine: Mapping[str, Any], mapping: Mapping[str, Any], known: Known) -> dict[str, Any]:
     states: dict[str, Any] = {}
     for name, state in machine["States"].items():
         changed = dict(state)
         if state.get("Type") == "Task" and state["Resource"] not in mapping:
-            changed["Resource"] = _pinned(state["Resource"], tasks)
+            changed["Resource"] = _pinned(state["Resource"], known)
         if "Branches" in state:
-            changed["Branches"] = [{**branch, **_pin_states(branch, mapping, tasks)} for branch in state["Branches"]]
+            changed["Branches"] = [{**branch, **_pin_states(branch, mapping, known)} for branch in state["Branches"]]
         states[name] = changed
     return {"States": states}
 

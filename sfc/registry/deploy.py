@@ -10,8 +10,16 @@ from sqlmodel import Session, select
 
 from sfc.errors import InvalidDocument, Problem
 from sfc.registry import schedules
-from sfc.registry.blueprint_document import KnownTask, check_blueprint, name_of_blueprint, pin, resources_of
+from sfc.registry.blueprint_document import (
+    KnownTask,
+    check_blueprint,
+    name_of_blueprint,
+    open_references,
+    pin,
+    resources_of,
+)
 from sfc.registry.documents import canonical, content_hash
+from sfc.registry.references import SCHEME, KnownBlueprint, in_order
 from sfc.registry.session import Edit
 from sfc.registry.shapes import NAME
 from sfc.registry.status import RETIRED
@@ -67,12 +75,13 @@ def check_all(session: Session, documents: list[tuple[str, dict[str, Any]]]) -> 
         all_given.append(given)
         found += [(source, p) for p in problems]
     named = Counter((g.kind, g.name) for g in all_given if g.name)
-    tasks = known_tasks(session, all_given)
+    tasks, blueprints = known_tasks(session, all_given), known_blueprints(session, all_given)
+    found += _cycle(all_given)
     for given in all_given:
         if given.kind == "task":
             found += [(given.source, p) for p in check_task(given.document)]
         elif given.kind == "blueprint":
-            found += [(given.source, p) for p in check_blueprint(given.document, tasks)]
+            found += [(given.source, p) for p in check_blueprint(given.document, tasks, blueprints)]
         if given.kind == "blueprint" and given.name and _is_retired(session, given.name):
             hint = f"`sfc blueprints enable {given.name}` makes it enabled again."
             found.append(
@@ -112,6 +121,35 @@ def known_tasks(session: Session, coming: list[Given]) -> dict[str, KnownTask]:
     return tasks
 
 
+def known_blueprints(session: Session, coming: list[Given]) -> dict[str, KnownBlueprint]:
+    """Blueprints by name, and those that are coming."""
+    versions: dict[str, set[int]] = {}
+    for name, version in session.exec(select(BlueprintVersionRow.name, BlueprintVersionRow.version)):
+        versions.setdefault(name, set()).add(version)
+    known = {row.name: KnownBlueprint(row.current, versions[row.name]) for row in session.exec(select(BlueprintRow))}
+    for given in coming:
+        if given.kind == "blueprint" and given.name:
+            known.setdefault(given.name, KnownBlueprint(0))
+    return known
+
+
+def saving_order(all_given: list[Given]) -> list[int]:
+    """The places of documents that were checked, so that each stands behind those that it names: tasks, then blueprints."""
+    tasks = [index for index, given in enumerate(all_given) if given.kind == "task"]
+    places = {str(given.name): index for index, given in enumerate(all_given) if given.kind == "blueprint"}
+    order, _ = in_order({name: open_references(all_given[index].document) for name, index in places.items()})
+    return [*tasks, *(places[name] for name in order)]
+
+
+def _cycle(all_given: list[Given]) -> list[tuple[str, Problem]]:
+    sources = {given.name: given.source for given in all_given if given.kind == "blueprint" and given.name}
+    named = {given.name: open_references(given.document) - {given.name} for given in all_given if given.name in sources and given.name}
+    _, cycle = in_order(named)
+    hint = "Write one of the references with a version: blueprint:NAME@VERSION."
+    said = f"{', '.join(cycle)} name each other without a version."
+    return [(sources[name], Problem("cycle", "/Sfc/Name", said, hint)) for name in cycle[:1]]
+
+
 def save_task(edit: Edit, given: Given, warnings: list[Problem]) -> Deployed:
     """Points the task at the version with this content, made when there is none."""
     name, hash_ = str(given.name), content_hash(given.text)
@@ -143,12 +181,12 @@ def save_blueprint(edit: Edit, given: Given, warnings: list[Problem], new_id: Ca
     name, source_hash = str(given.name), content_hash(given.text)
     session = edit.session
     row = session.get(BlueprintRow, name)
-    tasks = known_tasks(session, [])
+    tasks, blueprints = known_tasks(session, []), known_blueprints(session, [])
     current = None if row is None else session.get(BlueprintVersionRow, (name, row.current))
     if row is not None and current is not None and current.source_hash == source_hash:
-        notes = _older_tasks(document_of(current), {n: t.current for n, t in tasks.items()})
+        notes = _older(document_of(current), tasks, blueprints)
         return Deployed(given.source, "blueprint", name, row.current, current.hash, False, row.revision, notes, warnings)
-    text = canonical(pin(given.document, tasks))
+    text = canonical(pin(given.document, tasks, blueprints))
     hash_ = content_hash(text)
     version = session.exec(select(BlueprintVersionRow).where(BlueprintVersionRow.name == name, BlueprintVersionRow.hash == hash_)).first()
     if row is not None and version is not None and version.version == row.current:
@@ -176,7 +214,7 @@ def as_deployed(session: Session, row: BlueprintRow, document: dict[str, Any]) -
     current = session.get_one(BlueprintVersionRow, (row.name, row.current))
     if current.source_hash == content_hash(given.text):
         return document_of(current), row.current
-    pinned = pin(given.document, known_tasks(session, []))
+    pinned = pin(given.document, known_tasks(session, []), known_blueprints(session, []))
     wanted = (BlueprintVersionRow.name == row.name, BlueprintVersionRow.hash == content_hash(canonical(pinned)))
     return pinned, session.exec(select(BlueprintVersionRow.version).where(*wanted)).first()
 
@@ -221,11 +259,13 @@ def _with(record: TriggerRecord, uid: str, revision: int) -> TriggerRecord:
     return TriggerRecord(uid, record.id, record.topic, record.flow_id, record.when, record.start, revision)
 
 
-def _older_tasks(document: dict[str, Any], current: dict[str, int]) -> list[str]:
+def _older(document: dict[str, Any], tasks: dict[str, KnownTask], blueprints: dict[str, KnownBlueprint]) -> list[str]:
     targets = {resource for _, resource in resources_of(document)} | set(document["Sfc"].get("Resources", {}).values())
     notes = []
     for target in sorted(targets):
-        name, _, version = target.removeprefix("task:").partition("@")
-        if target.startswith("task:") and current[name] != int(version):
-            notes.append(f"It keeps {target} until it is edited; the current version of {name} is {current[name]}.")
+        kind, _, rest = target.partition(":")
+        name, _, version = rest.partition("@")
+        current = tasks[name].current if kind == "task" else blueprints[name].current if target.startswith(SCHEME) else 0
+        if current and current != int(version):
+            notes.append(f"It keeps {target} until it is edited; the current version of {name} is {current}.")
     return notes

@@ -73,11 +73,11 @@ class Registry:
         done: dict[int, Deployed] = {}
         with self.edit() as edit:
             given, warnings = deploy.check_all(edit.session, list(documents))
-            for index, one in enumerate(given):
+            for index in deploy.saving_order(given):
+                one = given[index]
                 if one.kind == "task":
                     done[index] = deploy.save_task(edit, one, warnings.get(one.source, []))
-            for index, one in enumerate(given):
-                if one.kind == "blueprint":
+                else:
                     done[index] = deploy.save_blueprint(edit, one, warnings.get(one.source, []), self._new_id)
         return [done[index] for index in range(len(given))]
 

@@ -175,6 +175,7 @@ class Definitions:
             task_topic=self.names.task,
             jobs_topic=self.names.jobs,
             specific_topic=self.names.specific_jobs,
+            blueprints={f"{name}@{version}": known.hash for (name, version), known in self._versions.items()},
         )
 
     def _learn(self, value: bytes) -> None:

@@ -21,6 +21,11 @@ class Programs:
         self._shard = shard
         self._definitions = definitions
 
+    @property
+    def position(self) -> int:
+        """Everything before this offset of ``sfc.definitions`` is known here."""
+        return self._definitions.position
+
     def of(self, flow: Flow | None) -> Program | None:
         """What the flow runs. Raises ShardStopped when it lives and this engine can't tell what it would do next: one that knows the
         version would decide something else."""

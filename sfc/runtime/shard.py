@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from sfc.engine.commands import Command, Dispatched, DispatchFailed, Fire, FlowCommand, Hold, Start, Tick, Wake
+import msgspec
+
+from sfc.engine.commands import (
+    ChildEnded,
+    Command,
+    Dispatched,
+    DispatchFailed,
+    Fail,
+    Fire,
+    FlowCommand,
+    Hold,
+    Parent,
+    Start,
+    Tick,
+    Wake,
+)
 from sfc.engine.decide import decide
-from sfc.engine.effects import DispatchJob, RefuseStart, Reply
+from sfc.engine.effects import DispatchJob, RefuseStart, Reply, SendCommand
 from sfc.engine.evolve import kept
 from sfc.engine.flow import Flow, next_due_ms
 from sfc.engine.limits import REASON_CHARACTERS_MAX
+from sfc.engine.moves import DATA_LIMIT
 from sfc.engine.rules import RULES
-from sfc.engine.shard import HoldRecord, Waking, held_by, subjects_of
+from sfc.engine.shard import HoldRecord, Waking, held_by, inherit, subjects_of
 from sfc.engine.start import EXISTS
 from sfc.engine.turn import Decision, Missing
 from sfc.errors import RecordTooLarge, ShardStopped, TransactionAborted
@@ -27,6 +43,7 @@ from sfc.runtime.programs import Programs
 from sfc.runtime.restore import restore
 from sfc.runtime.ticks import Ticks
 from sfc.runtime.timers import Timers
+from sfc.runtime.waking import flows_behind
 from sfc.wire.commands import Received
 from sfc.wire.dead_letters import DeadLetter
 from sfc.wire.partition import partition_of
@@ -69,6 +86,7 @@ class OwnedShard:
         self._ticks = Ticks(number, self._timers, clock)
         self._commands_topic_id = self._topic_id(names.commands)
         self._known_topics: set[str] = set()
+        self._sent = 0  # commands to shards that the command at hand has led to
         self.overlay = Overlay()
         self._fence: Transaction = log.transaction(names.transactional_id(number))
         try:
@@ -129,6 +147,7 @@ class OwnedShard:
                 self._programs.await_start(received.command)
         state.clock_ms = max(state.clock_ms, append_ms)
         state.next_offset = record.offset + 1
+        self._sent = 0
         self.overlay.commands += 1
         self.overlay.bytes += len(record.value or b"")
         if received is None:
@@ -199,6 +218,8 @@ class OwnedShard:
             assert changed is not None
             keep = decision.flow is not None and kept(decision.flow)
             self.overlay.add(changed, program, decision.events, keep=keep)
+            if isinstance(command, Start) and command.parent is not None:
+                inherit(self.state, changed)
             if not keep:
                 self._decoded.pop(flow_id, None)
                 self._timers.set(flow_id, 0)
@@ -213,6 +234,8 @@ class OwnedShard:
                     self._outlets.reply(effect)
                 case RefuseStart():
                     self._refuse_start(effect, command, source, record)
+                case SendCommand():
+                    self._send(effect, offset)
         return decision
 
     def flow(self, flow_id: str) -> Flow | None:
@@ -234,6 +257,30 @@ class OwnedShard:
     def _append(self, flow_id: str, command: Command) -> None:
         self._outlets.command(self.number, flow_id.encode(), command)
 
+    def _send(self, sent: SendCommand, offset: int) -> None:
+        """A command to another flow, on whatever shard, this one included: decided again it has the same mark, and is dropped there."""
+        command, flow_id = sent.command, sent.flow.encode()
+        if isinstance(command, Start):
+            command = msgspec.structs.replace(command, definitions=self._programs.position)
+        mark = offset, self._sent
+        self._sent += 1
+        try:
+            self._outlets.command(partition_of(flow_id, self._shards), flow_id, command, f"shard/{self.number}", mark)
+        except RecordTooLarge as e:
+            self._not_sent(sent, e.message)
+
+    def _not_sent(self, sent: SendCommand, reason: str) -> None:
+        """The topic takes less than what decide lets through: its limit was lowered."""
+        _log.error("a command to a flow is too large for the log", action="command-too-large", flow=sent.flow, reason=reason)
+        match sent.command:
+            case Start(parent=Parent(flow=parent, token=token)):
+                self._append(parent, DispatchFailed(token, reason))
+            case ChildEnded() as ended:
+                there = partition_of(sent.flow.encode(), self._shards)
+                self._outlets.command(there, sent.flow.encode(), Fail(ended.token, DATA_LIMIT, reason))
+            case _:
+                pass
+
     def _dispatch(self, job: DispatchJob) -> None:
         if job.target.exactly_once:
             self.overlay.jobs.append(job)
@@ -251,7 +298,8 @@ class OwnedShard:
             return
         origin = command.origin
         if origin is None or origin.kind != "topic":
-            if record is not None and refused.reason != EXISTS and command.accepted is None and command.wait is None:
+            awaited = command.accepted or command.wait or command.parent
+            if record is not None and refused.reason != EXISTS and awaited is None:
                 self._dead_letter(record, refused.reason, refused.detail)
             return
         self.state.dead_letters += 1
@@ -337,7 +385,7 @@ class OwnedShard:
         if not self.state.waking:
             return
         waking = self.state.waking[0]
-        flows = self._flows_behind(waking)
+        flows = flows_behind(waking, self.state, self.overlay.flows, self._store, WOKEN_PER_TICK_MAX)
         for flow_id in flows[:WOKEN_PER_TICK_MAX]:
             waking.cursor = flow_id
             flow = self.flow(flow_id)
@@ -346,24 +394,6 @@ class OwnedShard:
             self._decide(flow_id, Wake(waking.since_ms, waking.freeze), offset)  # its timers come back with what that says
         if len(flows) <= WOKEN_PER_TICK_MAX:
             self.state.waking.pop(0)
-
-    def _flows_behind(self, waking: Waking) -> list[str]:
-        """Up to one more than a portion of the flows behind the cursor, in order, the uncommitted among them: those of the subject's
-        blueprint, or all where the subject is a group or a task."""
-        kind, _, name = waking.subject.partition(":")
-        prefix = f"{name.partition('@')[0]}:" if kind in ("blueprint", "version") else ""
-        cursor = waking.cursor
-        found = {f for f, flow in self.overlay.flows.items() if flow is not None and f.startswith(prefix) and f > cursor}
-        stored = 0
-        for key, _ in self._store.scan(self.number, prefix=prefix.encode(), after=cursor.encode()):
-            flow_id = key.decode()
-            if flow_id in self.overlay.flows or flow_id.startswith("/"):
-                continue
-            found.add(flow_id)
-            stored += 1
-            if stored > WOKEN_PER_TICK_MAX:
-                break
-        return sorted(found)[: WOKEN_PER_TICK_MAX + 1]
 
     # -- committing ------------------------------------------------------------------------------------------------------
 

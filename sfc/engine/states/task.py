@@ -8,11 +8,13 @@ from typing import Any
 from msgspec import UNSET
 
 from sfc.asl import Failure, TaskState
+from sfc.engine import children
 from sfc.engine import events as e
+from sfc.engine.children import depth_of
 from sfc.engine.commands import Complete, Dispatched, DispatchFailed, Fail
 from sfc.engine.effects import DispatchJob
 from sfc.engine.flow import Branch
-from sfc.engine.ids import job_hash, token_stem
+from sfc.engine.ids import child_id, job_hash, token_stem
 from sfc.engine.limits import CAUSE_CHARACTERS_MAX, ERROR_CHARACTERS_MAX, cut
 from sfc.engine.moves import DATA_LIMIT, fail, finish, too_large
 from sfc.engine.program import Target
@@ -60,6 +62,11 @@ def enter(turn: Turn, branch: Branch, state: TaskState) -> None:
     if isinstance(role, Failure):
         fail(turn, branch, role)
         return
+    if target.child and depth_of(turn.flow) >= children.DEPTH_MAX:
+        cause = f"child flows can be nested {children.DEPTH_MAX} deep, and this flow is as deep as that"
+        fail(turn, branch, Failure(children.TOO_DEEP, cause))
+        return
+    child = child_id(target.child, turn.flow_id, turn.flow.run, seq) if target.child else ""
     attempt = 1 + sum(branch.retries)
     due_ms = turn.now + timeout_s * 1000 if timeout_s else 0
     heartbeat_ms = heartbeat_s * 1000
@@ -73,9 +80,13 @@ def enter(turn: Turn, branch: Branch, state: TaskState) -> None:
         due_ms,
         heartbeat_ms,
         turn.now + heartbeat_ms if heartbeat_ms else 0,
+        child,
     )
     if target.kind == "signal":
         take_kept(turn, branch, state, target.signal)
+        return
+    if child:
+        children.start_child(turn, child, target, token, effective)
         return
     flow = turn.flow
     turn.effects.append(
@@ -84,8 +95,9 @@ def enter(turn: Turn, branch: Branch, state: TaskState) -> None:
 
 
 def default_timeout_s(target: Target) -> int:
-    """Where neither state nor task says one: a job ages out of its topic; 0, for ever, for what somebody may do at any time."""
-    return target.timeout_s or (0 if target.kind == "signal" else TIMEOUT_DEFAULT_S)
+    """Where neither state nor task says one: a job ages out of its topic. 0, for ever, for what somebody may do at any time, and for
+    child flows, which have timeouts of their own."""
+    return target.timeout_s or (0 if target.kind in ("signal", "flow") else TIMEOUT_DEFAULT_S)
 
 
 def take_kept(turn: Turn, branch: Branch, state: TaskState, name: str) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from sfc.asl import compile_machine
 from sfc.engine.commands import Complete, Dispatched, Fail, Fire, FlowCommand, Start, Wake
 from sfc.engine.decide import decide
-from sfc.engine.effects import DispatchJob, Reply
+from sfc.engine.effects import DispatchJob, Reply, SendCommand
 from sfc.engine.events import AnyEvent, StateEntered, TaskScheduled, name_of
 from sfc.engine.evolve import evolve
 from sfc.engine.flow import Branch, Flow, next_due_ms
@@ -24,13 +24,20 @@ encode = msgspec.json.Encoder().encode
 TASKS: dict[str, dict[str, Any]] = {f"{name}@1": {"Name": name} for name in ("a", "b", "c", "d")}
 
 
-def program_of(states: dict[str, Any], start_at: str = "A", tasks: dict[str, dict[str, Any]] | None = None, **more: Any) -> Program:
+def program_of(
+    states: dict[str, Any],
+    start_at: str = "A",
+    tasks: dict[str, dict[str, Any]] | None = None,
+    *,
+    blueprints: dict[str, str] | None = None,
+    **more: Any,
+) -> Program:
     """A linked program; ``more`` are members of the document (TimeoutSeconds, Sfc)."""
     document = {"StartAt": start_at, "States": states, **more}
     machine = compile_machine({k: v for k, v in document.items() if k != "Sfc"})
     known = TASKS if tasks is None else tasks
     topics = {"task_topic": lambda task: f"t.{task}", "specific_topic": lambda blueprint: f"t.jobs.{blueprint}"}
-    return link("orders", 1, "h", machine, document, known, jobs_topic="t.jobs", **topics)
+    return link("orders", 1, "h", machine, document, known, jobs_topic="t.jobs", blueprints=blueprints, **topics)
 
 
 def task(name: str = "a", **fields: Any) -> dict[str, Any]:
@@ -39,7 +46,7 @@ def task(name: str = "a", **fields: Any) -> dict[str, Any]:
 
 
 class Bench:
-    """``do`` decides; time moves by ``at``. ``history`` holds all events, ``jobs`` and ``replies`` all effects of their kinds."""
+    """``do`` decides; time moves by ``at``. ``history`` holds all events, ``jobs``, ``replies`` and ``sent`` all effects of their kinds."""
 
     def __init__(self, program: Program | None, flow_id: str = FLOW) -> None:
         self.program = program
@@ -51,6 +58,7 @@ class Bench:
         self.history: list[AnyEvent] = []
         self.jobs: list[DispatchJob] = []
         self.replies: list[Reply] = []
+        self.sent: list[SendCommand] = []
 
     def do(self, command: FlowCommand | Fire | Wake) -> Decision:
         before = None if self.flow is None else encode(self.flow)
@@ -74,6 +82,7 @@ class Bench:
         self.history += decision.events
         self.jobs += [e for e in decision.effects if isinstance(e, DispatchJob)]
         self.replies += [e for e in decision.effects if isinstance(e, Reply)]
+        self.sent += [e for e in decision.effects if isinstance(e, SendCommand)]
         self.offset += 1
         return decision
 

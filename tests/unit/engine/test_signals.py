@@ -71,7 +71,7 @@ def test_an_error_fails_the_wait_early_or_in_time() -> None:
 
 
 def test_the_oldest_of_several_waits_gets_it() -> None:
-    branches = [{"StartAt": name, "States": {name: wait()}} for name in ("X", "Y")]
+    branches: list[Any] = [{"StartAt": name, "States": {name: wait()}} for name in ("X", "Y")]
     retry = [{"ErrorEquals": ["Again"], "IntervalSeconds": 1}]
     branches[0]["States"]["X"]["Retry"] = retry
     bench = bench_of({"A": {"Type": "Parallel", "Branches": branches, "End": True}})
