@@ -42,12 +42,15 @@ def _without_empty_hints(_logger: Any, _method: str, line: MutableMapping[str, A
 
 
 def _without_secrets(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for key, value in line.items():
+    for key in line:
         if _SECRET(key):
             line[key] = HIDDEN
-        elif isinstance(value, str) and "sfc_" in value:
-            line[key] = mask_keys(value)
     return line
+
+
+def _without_keys(_logger: Any, _method: str, written: str) -> str:
+    """A line as it is written: no secret of an API key is in it, wherever it came from."""
+    return mask_keys(written) if "sfc_" in written else written
 
 
 def configure(level: str = "info", format: str = "auto") -> None:
@@ -72,6 +75,7 @@ def configure(level: str = "info", format: str = "auto") -> None:
         renderer.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
     else:
         renderer += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+    renderer.append(_without_keys)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=foreign, processors=renderer))
     root = logging.getLogger()

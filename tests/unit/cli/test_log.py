@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import logging
 from sfc.log import configure, get_logger
@@ -18,10 +20,15 @@ logging.getLogger("uvicorn.error").info("started")  # its everyday lines are for
 logging.getLogger("uvicorn.error").warning("slow", extra={"color_message": "slow"})
 log.info("served", action="served", hint="")
 log.debug("never")
+log.warning("refused Bearer sfc_5d41402abc4b_se-cr_et", action="refused", headers={"authorization": "sfc_5d41402abc4b_se-cr_et"})
 try:
     1 / 0
 except ZeroDivisionError:
     log.exception("it broke")
+try:
+    raise ValueError("sfc_5d41402abc4b_se-cr_et")
+except ValueError:
+    log.exception("a key in a traceback")
 """
 
 
@@ -34,10 +41,11 @@ def lines_of(format_name: str) -> str:
 
 def test_each_line_is_json_with_an_action() -> None:
     lines = [json.loads(line) for line in lines_of("auto").splitlines()]
-    assert [line["action"] for line in lines] == ["shard.taken", "lane.started", "sfc.kafka", "uvicorn.error", "served", "sfc"]
+    actions = ["shard.taken", "lane.started", "sfc.kafka", "uvicorn.error", "served", "refused", "sfc", "sfc"]
+    assert [line["action"] for line in lines] == actions
     assert (lines[0]["shard"], lines[0]["level"], lines[0]["sasl_password"]) == (3, "info", "********")
     assert lines[2]["event"] == "broker b:1 is away"
-    assert "ZeroDivisionError" in lines[5]["exception"]
+    assert "ZeroDivisionError" in lines[6]["exception"]
     assert "color_message" not in lines[3]
     assert "hint" not in lines[4]
 
@@ -47,3 +55,10 @@ def test_console_lines_are_for_people() -> None:
     assert "took shard 3" in text
     assert "action=shard.taken" in text
     assert "hunter2" not in text
+
+
+@pytest.mark.parametrize("format_name", ["auto", "console"])
+def test_no_secret_of_an_api_key_is_in_a_line(format_name: str) -> None:
+    text = lines_of(format_name)
+    assert "se-cr_et" not in text
+    assert "sfc_5d41402abc4b_********" in text
