@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from sfc.asl.nesting import machines_in
 from sfc.ports import FlowDocument, FlowPage, FlowQuery
 from sfc.runtime.definitions import Definitions
 
@@ -67,7 +68,7 @@ def _tasks_at(document: dict[str, Any], states: set[str]) -> Iterator[str]:
     while machines:
         machine = machines.pop()
         for name, state in machine["States"].items():
-            machines.extend(state.get("Branches", ()))
+            machines.extend(inner for _, inner in machines_in(state))
             resource = state.get("Resource", "")
             if name in states and (task := str(resources.get(resource, resource))).startswith("task:"):
                 yield task.partition("@")[0]

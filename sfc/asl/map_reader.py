@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sfc.asl.checks import Checks, at, came, did_you_mean
+from sfc.asl.jsonata import is_expression
 from sfc.asl.map_state import Batcher, MapState, Number
 from sfc.asl.states import SECONDS_MAX, Step
 from sfc.asl.template import read_template
+from sfc.asl.values import read_typed, read_value, type_name
 
 if TYPE_CHECKING:
     from sfc.asl.state_reader import StateReader
+
+Words = Mapping[str, tuple[str, ...]]  # by field: what may stand in it
 
 OWN = (
     "ItemProcessor", "Iterator", "ItemsPath", "ItemSelector", "MaxConcurrency", "MaxConcurrencyPath",
@@ -21,9 +26,9 @@ OWN = (
 """A Map's own fields, in JSONPath."""
 ONLY_DISTRIBUTED = ("ItemReader", "ItemBatcher", "ResultWriter")
 _NO_EFFECT_INLINE = ("ToleratedFailureCount", "ToleratedFailureCountPath", "ToleratedFailurePercentage", "ToleratedFailurePercentagePath")
-CONFIG = {"Mode": ("INLINE", "DISTRIBUTED"), "ExecutionType": ("STANDARD", "EXPRESS")}
+CONFIG: Words = {"Mode": ("INLINE", "DISTRIBUTED"), "ExecutionType": ("STANDARD", "EXPRESS")}
 READER = ("Resource", "Parameters", "Arguments", "ReaderConfig")
-READER_CONFIG = {
+READER_CONFIG: Words = {
     "InputType": ("CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"),
     "CSVHeaderLocation": ("FIRST_ROW", "GIVEN"),
     "CSVDelimiter": ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"),
@@ -33,7 +38,7 @@ READER_CONFIG = {
 READER_OTHERS = ("MaxItems", "MaxItemsPath", "CSVHeaders", "ItemsPointer")
 BATCHER = ("MaxItemsPerBatch", "MaxItemsPerBatchPath", "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", "BatchInput")
 WRITER = ("Resource", "Parameters", "Arguments", "WriterConfig")
-WRITER_CONFIG = {"OutputType": ("JSON", "JSONL"), "Transformation": ("NONE", "COMPACT", "FLATTEN")}
+WRITER_CONFIG: Words = {"OutputType": ("JSON", "JSONL"), "Transformation": ("NONE", "COMPACT", "FLATTEN")}
 _LABEL_MAX = 40
 _NOT_IN_LABELS = re.compile(r"[\s?*<>{}\[\]:;,\\|^~$#%&`\"\x00-\x1f\x7f-\x9f]")
 _BATCH_BYTES_MAX = 262_144
@@ -50,7 +55,7 @@ def read_map(reader: StateReader, given: dict[str, Any]) -> MapState:
         distributed=distributed,
         **made.items(),
         item_selector=made.selector(selector),
-        max_concurrency=made.number("MaxConcurrency", whole=True),
+        max_concurrency=made.number("MaxConcurrency", whole=True) or 0,
         tolerated_count=made.number("ToleratedFailureCount", whole=True),
         tolerated_percentage=made.number("ToleratedFailurePercentage", most=100),
         batcher=made.batcher(),
@@ -107,9 +112,7 @@ class _MapReader:
                     self.checks.warning("no-effect", at(self.pointer, name), message, "Catch the error in the processor, or remove it.")
         return bool(mode == "DISTRIBUTED")
 
-    def chosen(
-        self, value: Any, pointer: str, what: str, fields: dict[str, tuple[str, ...]], others: tuple[str, ...] = ()
-    ) -> dict[str, Any]:
+    def chosen(self, value: Any, pointer: str, what: str, fields: Words, others: tuple[str, ...] = ()) -> dict[str, Any]:
         """An object of fields that each take one of a few words; {} where it is none."""
         config = self.checks.object(value, pointer, what)
         for name, word in (config or {}).items():
@@ -124,8 +127,24 @@ class _MapReader:
     def unknown(self, name: str, pointer: str, what: str, known: tuple[str, ...]) -> None:
         self.checks.error("unknown-field", at(pointer, name), f"expected a field of {what}, came {name!r}", did_you_mean(name, known))
 
+    def value(self, document: Any, pointer: str, field: str) -> Step | None:
+        """A template, or in JSONata a value with expressions in it. ``field``: its place as causes name it."""
+        return read_value(self.checks, document, pointer, field) if self.reader.jsonata else read_template(self.checks, document, pointer)
+
+    def items_listed(self) -> dict[str, Any]:
+        """JSONata's ``Items``: a list, or an expression of one."""
+        items = self.reader.expression("Items", "array", lambda found: isinstance(found, list))
+        if items is None and "Items" in self.document:
+            given = self.document["Items"]
+            if not isinstance(given, list):
+                self.checks.wrong_type(at(self.pointer, "Items"), "a list or a JSONata expression", given)
+            items = self.reader.value("Items")
+        return {"items": None if "ItemReader" in self.document else items}
+
     def items(self) -> dict[str, Any]:
-        """``ItemsPath``."""
+        """``ItemsPath``, or ``Items``."""
+        if self.reader.jsonata:
+            return self.items_listed()
         if "ItemsPath" not in self.document:
             return {}
         text = self.document["ItemsPath"]
@@ -136,25 +155,38 @@ class _MapReader:
 
     def selector(self, parameters: Step | None) -> Step | None:
         """``ItemSelector``, or ``Parameters`` as it was called."""
+        if self.reader.jsonata:
+            return self.reader.value("ItemSelector")
         given = self.checks.one_at_most(self.document, ("ItemSelector", "Parameters"), self.pointer)
         return parameters if given == ["Parameters"] else self.reader.template("ItemSelector")
 
     def number(self, field: str, *, whole: bool = False, most: int = SECONDS_MAX) -> Any:
-        """A number, or the path of one; 0 where there is none."""
+        """A number, or the path of one; None where there is none."""
         path = f"{field}Path"
+        expressed = self.expressed(self.document, field, self.pointer, field)
+        if expressed is not None:
+            return expressed
         given = self.checks.one_at_most(self.document, (field, path), self.pointer)
-        if path in given:
+        if path in given and not self.reader.jsonata:
             return self.path(self.document, path, self.pointer)
         if field not in given:
-            return 0
+            return None
         value, here = self.document[field], at(self.pointer, field)
         if whole:
-            return self.checks.integer(self.document, field, self.pointer, 0, most) or 0
+            return self.checks.integer(self.document, field, self.pointer, 0, most)
         if isinstance(value, bool) or not isinstance(value, int | float):
             self.checks.wrong_type(here, "a number", value)
         elif not 0 <= value <= most:
             self.checks.error("out-of-range", here, f"expected a number from 0 to {most}, came {value}")
         return value
+
+    def expressed(self, document: dict[str, Any], field: str, pointer: str, place: str) -> Number | None:
+        """A number that a JSONata expression gives."""
+        text = document.get(field)
+        if not self.reader.jsonata or not is_expression(text):
+            return None
+        step = read_typed(self.checks, str(text), at(pointer, field), place, "number", lambda found: type_name(found) == "number")
+        return Number(field=field, text=str(text), step=step)
 
     def path(self, document: dict[str, Any], field: str, pointer: str) -> Number | None:
         text = document[field]
@@ -168,21 +200,27 @@ class _MapReader:
         document = self.checks.object(self.document["ItemBatcher"], here, "an ItemBatcher")
         if document is None:
             return None
+        known = tuple(name for name in BATCHER if not (self.reader.jsonata and name.endswith("Path")))
         for name in document:
-            if name not in BATCHER:
-                self.unknown(name, here, "an ItemBatcher", BATCHER)
+            if name not in known:
+                self.unknown(name, here, "an ItemBatcher", known)
         sizes: dict[str, int | Number | None] = {}
         for field, most in (("MaxItemsPerBatch", SECONDS_MAX), ("MaxInputBytesPerBatch", _BATCH_BYTES_MAX)):
             path = f"{field}Path"
+            expressed = self.expressed(document, field, here, f"ItemBatcher/{field}")
             given = self.checks.one_at_most(document, (field, path), here)
-            if path in given:
+            if expressed is not None:
+                sizes[field] = expressed
+            elif path in given:
                 sizes[field] = self.path(document, path, here)
             else:
                 sizes[field] = self.checks.integer(document, field, here, 1, most)
         if not any(name in document for name in BATCHER[:4]):
             hint = "Write how many items go into a batch, as in MaxItemsPerBatch: 10."
             self.checks.error("missing-field", here, "expected MaxItemsPerBatch or MaxInputBytesPerBatch, came neither", hint)
-        shared = read_template(self.checks, document["BatchInput"], at(here, "BatchInput")) if "BatchInput" in document else None
+        shared = None
+        if "BatchInput" in document:
+            shared = self.value(document["BatchInput"], at(here, "BatchInput"), "ItemBatcher/BatchInput")
         return Batcher(items=sizes["MaxItemsPerBatch"], bytes=sizes["MaxInputBytesPerBatch"], input=shared)
 
     def reads(self) -> bool:
@@ -205,20 +243,19 @@ class _MapReader:
         if required:
             self.checks.required(document, "Resource", pointer, "Write who reads the items, as in file:items.json.")
         self.checks.text(document, "Resource", pointer)
-        for name in ("Parameters", "Arguments"):
-            if name not in document:
-                continue
-            if name == "Arguments":
-                self.checks.error(
-                    "wrong-language", at(pointer, name), "expected Parameters, since the state is in JSONPath, came Arguments"
-                )
-            else:
-                read_template(self.checks, document[name], at(pointer, name))
+        mine, other = ("Arguments", "Parameters") if self.reader.jsonata else ("Parameters", "Arguments")
+        if mine in document:
+            self.value(document[mine], at(pointer, mine), f"{what.partition(' ')[2]}/{mine}")
+        if other in document:
+            language = "JSONata" if self.reader.jsonata else "JSONPath"
+            message = f"expected {mine}, since the state is in {language}, came {other}"
+            self.checks.error("unknown-field", at(pointer, other), message, f"Write {mine}.")
 
     def reader_config(self, value: Any, pointer: str) -> None:
         config = self.chosen(value, pointer, "a ReaderConfig", READER_CONFIG, READER_OTHERS)
         self.checks.one_at_most(config, ("MaxItems", "MaxItemsPath"), pointer)
-        self.checks.integer(config, "MaxItems", pointer, -(2**31), 2**31)  # one below 0 is found when it runs (ItemReaderFailed)
+        if self.expressed(config, "MaxItems", pointer, "ItemReader/ReaderConfig/MaxItems") is None:
+            self.checks.integer(config, "MaxItems", pointer, -(2**31), 2**31)  # one below 0 is found when it runs (ItemReaderFailed)
         if "MaxItemsPath" in config:
             self.path(config, "MaxItemsPath", pointer)
         self.checks.text(config, "ItemsPointer", pointer)

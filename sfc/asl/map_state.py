@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
-from sfc.asl.failure import Failure, as_json, runtime_failure
+from sfc.asl.failure import Failure, as_json, query_failure, runtime_failure
 from sfc.asl.retry import Catcher, Retrier
 from sfc.asl.states import State, Step
+from sfc.asl.values import type_name
 
 INLINE_LIVING_MAX = 40  # iterations of an inline Map at once, as in Step Functions
 
@@ -47,6 +48,19 @@ class Number:
         return runtime_failure(f'The {self.field} field refers to value "{shown}" which is not a valid {wanted}: {self.text}')
 
 
+class Tolerance(NamedTuple):
+    """How many iterations of a distributed Map may fail: so many, and so many in a hundred. None: not asked for."""
+
+    most: int | None
+    percentage: float | None
+
+    def allows(self, failed: int, of: int) -> bool:
+        """Whether so many failures are tolerated. Where neither is asked for none is; else both that are given must allow it."""
+        if self.most is None and self.percentage is None:
+            return failed == 0
+        return (self.most is None or failed <= self.most) and (self.percentage is None or failed * 100 <= self.percentage * of)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batcher:
     """``ItemBatcher``: how many items, and bytes of JSON, go into one iteration; at least one of the two is given."""
@@ -69,8 +83,8 @@ class MapState(State):
     items_text: str = "$"  # the path, for messages
     item_selector: Step | None = None
     max_concurrency: int | Number = 0
-    tolerated_count: int | Number = 0
-    tolerated_percentage: float | Number = 0
+    tolerated_count: int | Number | None = None
+    tolerated_percentage: float | Number | None = None
     batcher: Batcher | None = None
     reads: bool = False  # has an ItemReader
     writes: bool = False  # has a ResultWriter
@@ -83,6 +97,8 @@ class MapState(State):
         found = effective if self.items is None else self.items(effective, context)
         if isinstance(found, list | Failure):
             return found
+        if self.jsonata:
+            return query_failure(f"Map state input must be an array but was: {type_name(found)}", "Items")
         return runtime_failure(f'Reference path "{self.items_text}" must point to array.')
 
     def concurrency(self, effective: Any, context: Any) -> int | Failure:
@@ -93,18 +109,17 @@ class MapState(State):
             return runtime_failure(f"Expected non-negative integer for MaxConcurrency, got '{found}' instead.")
         return found
 
-    def tolerance(self, effective: Any, context: Any) -> tuple[int, float] | Failure:
-        """How many iterations may fail, and how many in a hundred."""
-        count = self.tolerated_count
-        most = count if isinstance(count, int) else count.whole(effective, context)
+    def tolerance(self, effective: Any, context: Any) -> Tolerance | Failure:
+        """How many iterations may fail."""
+        count, share = self.tolerated_count, self.tolerated_percentage
+        most = count.whole(effective, context) if isinstance(count, Number) else count
         if isinstance(most, Failure):
             return most
-        if most < 0:
+        if most is not None and most < 0:
             return runtime_failure("ToleratedFailureCount cannot be negative.")
-        percentage = self.tolerated_percentage
-        share = percentage.any(effective, context) if isinstance(percentage, Number) else percentage
-        if isinstance(share, Failure):
-            return share
-        if not 0 <= share <= 100:
+        percentage = share.any(effective, context) if isinstance(share, Number) else share
+        if isinstance(percentage, Failure):
+            return percentage
+        if percentage is not None and not 0 <= percentage <= 100:
             return runtime_failure("ToleratedFailurePercentage must be between 0 and 100.")
-        return most, share
+        return Tolerance(most, percentage)

@@ -113,6 +113,16 @@ class OutcomesTaken(Event, frozen=True):
     """The flow resumed: the inbox is emptied, its answers are decided now, in order."""
 
 
+class ExecutionYielded(Event, frozen=True):
+    """The flow does much at once: what is still to be entered is entered at ``due_ms``, in another decision."""
+
+    due_ms: int
+
+
+class ExecutionContinued(Event, frozen=True):
+    """The flow that yielded goes on."""
+
+
 class StateEntered(Event, frozen=True):
     """Its input is what the branch had: the output of the state before, of the catcher, or the redrive's edited input."""
 
@@ -205,7 +215,7 @@ class TaskTimedOut(Event, frozen=True):
 
 
 class RetryScheduled(Event, frozen=True):
-    """The state is tried again at ``due_ms``. ``retrier``: its place in the state's Retry; ``children`` of a Parallel are dropped."""
+    """The state is tried again at ``due_ms``. ``retrier``: its place in the state's Retry. Branches of a Parallel or Map are dropped."""
 
     branch: int
     retrier: int
@@ -240,6 +250,70 @@ class ParallelFailed(Event, frozen=True):
     cause: str | None = None
 
 
+class MapStarted(Event, frozen=True):
+    """``items`` only where they are not the state's raw input; ``limit``: iterations at once; ``size``: bytes of JSON of the items.
+    ``refused``: the thresholds of failures are none, the state fails now."""
+
+    branch: int
+    length: int
+    limit: int = 0
+    size: int = 0
+    items: list[Any] | UnsetType = UNSET
+    refused: bool = False
+
+
+class MapIterationStarted(Event, frozen=True):
+    """A branch (``id``) for one item. ``input`` only where it is not the item itself."""
+
+    branch: int
+    id: int
+    index: int
+    input: Any | UnsetType = UNSET
+
+
+class MapIterationSucceeded(Event, frozen=True):
+    """Its output is its last StateExited's, of so many bytes of JSON; its branch is gone."""
+
+    branch: int
+    id: int
+    index: int
+    size: int
+
+
+class MapIterationFailed(Event, frozen=True):
+    """An iteration (``child``) failed and nothing in it caught the error: all others end with it, and what happens next the Map's own
+    Retry and Catch say. ``tolerated``: the others go on, and this one's branch is gone."""
+
+    branch: int
+    child: int
+    index: int
+    error: str | None = None
+    cause: str | None = None
+    tolerated: bool = False
+
+
+class MapIterationAborted(Event, frozen=True):
+    """An iteration ended since another one failed."""
+
+    branch: int
+    index: int
+
+
+class MapSucceeded(Event, frozen=True):
+    """All iterations are done; the list of their outputs is the state's result."""
+
+    branch: int
+
+
+class MapFailed(Event, frozen=True):
+    """No retrier of the state took the error. ``own``: no iteration failed, the Map itself did; its iterations are gone."""
+
+    branch: int
+    error: str | None = None
+    cause: str | None = None
+    own: bool = False
+
+
 class BranchSucceeded(Event, frozen=True):
     """A branch of a Parallel has ended; its output is the last StateExited's."""
 
@@ -249,9 +323,10 @@ class BranchSucceeded(Event, frozen=True):
 AnyEvent = (
     ExecutionStarted | ExecutionSucceeded | ExecutionFailed | ExecutionTimedOut | ExecutionAborted | ExecutionForgotten
     | ExecutionRedriven | ExecutionPaused | ExecutionResumed | OutcomeHeld | OutcomesTaken
-    | StateEntered | StateExited | EvaluationFailed
+    | ExecutionYielded | ExecutionContinued | StateEntered | StateExited | EvaluationFailed
     | SignalReceived | SignalTaken | TaskScheduled | TaskHeartbeat | TaskSucceeded | TaskFailed | TaskTimedOut | RetryScheduled
     | WaitStarted | ParallelStarted | ParallelSucceeded | ParallelFailed | BranchSucceeded
+    | MapStarted | MapIterationStarted | MapIterationSucceeded | MapIterationFailed | MapIterationAborted | MapSucceeded | MapFailed
 )  # fmt: skip
 
 
@@ -262,5 +337,7 @@ def name_of(event: Event) -> str:
             return f"{event.kind}{type(event).__name__}"
         case ParallelStarted() | ParallelSucceeded() | ParallelFailed():
             return type(event).__name__.replace("Parallel", "ParallelState")
+        case MapStarted() | MapSucceeded() | MapFailed():
+            return type(event).__name__.replace("Map", "MapState")
         case _:
             return type(event).__name__

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import UNSET
 
 from sfc.engine import events as e
-from sfc.engine.flow import Branch, Flow, KeptSignal, Status
+from sfc.engine.flow import Branch, Flow, Going, KeptSignal, Status, items_of
 
 REQUESTS_KEPT = 20
 
@@ -69,6 +69,15 @@ def _close(branch: Branch, phase: Any) -> None:
     branch.token = branch.child = ""
     branch.due_ms = branch.heartbeat_due_ms = 0
     branch.result = UNSET
+    branch.map = None
+
+
+def _waits(flow: Flow, branch: Branch) -> None:
+    """What waits for something starts counting its transitions anew, and so does all around it."""
+    while branch.parent >= 0:
+        branch.steps = 0
+        branch = flow.branches[branch.parent]
+    branch.steps = 0
 
 
 def _drop_below(flow: Flow, branch_id: int) -> None:
@@ -88,7 +97,7 @@ def _end(flow: Flow, event: e.Event, status: Status, keep_until_ms: int) -> None
     flow.inbox = []
     flow.paused = False
     flow.paused_reason = ""
-    flow.held_since_ms = flow.stood_ms = flow.parent_held_ms = 0
+    flow.held_since_ms = flow.stood_ms = flow.parent_held_ms = flow.yielded_ms = 0
     flow.wait = None
 
 
@@ -146,6 +155,8 @@ def _redriven(flow: Flow, event: e.ExecutionRedriven) -> None:
     for branch in going:
         _close(branch, "entered")
         branch.retries = []
+    for branch in flow.branches.values():
+        branch.steps = 0
 
 
 def _paused(flow: Flow, event: e.ExecutionPaused) -> None:
@@ -174,6 +185,8 @@ def _resumed(flow: Flow, event: e.ExecutionResumed) -> None:
         return
     if flow.due_ms:
         flow.due_ms += shift
+    if flow.yielded_ms:
+        flow.yielded_ms += shift
     for branch in flow.branches.values():
         if branch.due_ms:
             branch.due_ms += shift
@@ -195,6 +208,7 @@ def _entered(flow: Flow, event: e.StateEntered) -> None:
     branch.phase = "entered"
     branch.entered_seq = event.seq
     branch.entered_ms = event.at_ms
+    branch.steps += 1
     if branch.retries:
         branch.retries = []
 
@@ -205,8 +219,9 @@ def _exited(flow: Flow, event: e.StateExited) -> None:
         branch.data = event.output
     elif branch.result is not UNSET:
         branch.data = branch.result
-    if branch.phase == "branches":  # a catcher of a Parallel
+    if branch.phase == "branches":  # a catcher of a Parallel or a Map
         _drop_below(flow, branch.id)
+        branch.map = None
     if event.assigned is not UNSET:
         branch.variables.update(event.assigned)
     branch.phase = "entered"
@@ -231,6 +246,7 @@ def _scheduled(flow: Flow, event: e.TaskScheduled) -> None:
     branch.heartbeat_due_ms = event.heartbeat_due_ms
     if event.input is not UNSET and event.task.startswith("topic:"):
         branch.result = event.input  # what is sent is the result: to make it again might give another time or another draw
+    _waits(flow, branch)
 
 
 def _signal_received(flow: Flow, event: e.SignalReceived) -> None:
@@ -269,12 +285,14 @@ def _retry(flow: Flow, event: e.RetryScheduled) -> None:
     if len(used) <= event.retrier:
         used.extend([0] * (event.retrier + 1 - len(used)))
     used[event.retrier] += 1
+    _waits(flow, branch)
 
 
 def _wait_started(flow: Flow, event: e.WaitStarted) -> None:
     branch = flow.branches[event.branch]
     branch.phase = "waiting"
     branch.due_ms = event.due_ms
+    _waits(flow, branch)
 
 
 def _parallel_started(flow: Flow, event: e.ParallelStarted) -> None:
@@ -295,11 +313,78 @@ def _parallel_succeeded(flow: Flow, event: e.ParallelSucceeded) -> None:
     parent.result = results
 
 
-def _parallel_failed(flow: Flow, event: e.ParallelFailed) -> None:
+def _child_failed(flow: Flow, event: e.ParallelFailed | e.MapIterationFailed) -> None:
     for branch in below(flow, event.branch):
         if branch.phase in ("done", "failed", "branches"):
             continue
         _close(branch, "failed" if branch.id == event.child else "stopped")
+
+
+def _map_started(flow: Flow, event: e.MapStarted) -> None:
+    if event.refused:
+        return
+    branch = flow.branches[event.branch]
+    branch.phase = "branches"
+    branch.due_ms = 0
+    branch.map = Going(event.limit, event.items, size=event.size)
+
+
+def _iteration_started(flow: Flow, event: e.MapIterationStarted) -> None:
+    parent = flow.branches[event.branch]
+    going = _going(parent)
+    going.results.append(None)
+    going.living += 1
+    data = items_of(parent)[event.index] if event.input is UNSET else event.input
+    flow.branches[event.id] = Branch(event.id, parent.id, event.index, data=data)
+    flow.branches_made += 1
+
+
+def _iteration_succeeded(flow: Flow, event: e.MapIterationSucceeded) -> None:
+    going = _going(flow.branches[event.branch])
+    going.results[event.index] = flow.branches.pop(event.id).data
+    going.living -= 1
+    going.size += event.size
+
+
+def _iteration_failed(flow: Flow, event: e.MapIterationFailed) -> None:
+    if not event.tolerated:
+        _child_failed(flow, event)
+        return
+    _drop_below(flow, event.child)
+    del flow.branches[event.child]
+    going = _going(flow.branches[event.branch])
+    going.living -= 1
+    going.failed.append(event.index)
+
+
+def _map_succeeded(flow: Flow, event: e.MapSucceeded) -> None:
+    branch = flow.branches[event.branch]
+    going = _going(branch)
+    results = going.results
+    if going.failed:
+        left_out = set(going.failed)
+        results = [result for index, result in enumerate(results) if index not in left_out]
+    _close(branch, "entered")
+    branch.result = results
+
+
+def _map_failed(flow: Flow, event: e.MapFailed) -> None:
+    if event.own:
+        _drop_below(flow, event.branch)
+        _close(flow.branches[event.branch], "failed")
+
+
+def _going(branch: Branch) -> Going:
+    assert branch.map is not None  # events of iterations are those of a Map at work
+    return branch.map
+
+
+def _yielded(flow: Flow, event: e.ExecutionYielded) -> None:
+    flow.yielded_ms = event.due_ms
+
+
+def _continued(flow: Flow, event: e.ExecutionContinued) -> None:
+    flow.yielded_ms = 0
 
 
 def _nothing(flow: Flow, event: e.Event) -> None:
@@ -330,6 +415,15 @@ _ON: dict[type[e.Event], Callable[[Flow, Any], None]] = {
     e.WaitStarted: _wait_started,
     e.ParallelStarted: _parallel_started,
     e.ParallelSucceeded: _parallel_succeeded,
-    e.ParallelFailed: _parallel_failed,
+    e.ParallelFailed: _child_failed,
     e.BranchSucceeded: _nothing,
+    e.MapStarted: _map_started,
+    e.MapIterationStarted: _iteration_started,
+    e.MapIterationSucceeded: _iteration_succeeded,
+    e.MapIterationFailed: _iteration_failed,
+    e.MapIterationAborted: _nothing,
+    e.MapSucceeded: _map_succeeded,
+    e.MapFailed: _map_failed,
+    e.ExecutionYielded: _yielded,
+    e.ExecutionContinued: _continued,
 }

@@ -12,15 +12,26 @@ Status = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
 Phase = Literal["entered", "job", "waiting", "retrying", "branches", "done", "failed", "stopped"]
 """entered: about to run · job: an answer is awaited · waiting: a Wait state's time · retrying: the pause before a retry ·
-branches: inside a Parallel · done: a branch with its result · failed: where the flow failed · stopped: a sibling cut off by that."""
+branches: inside a Parallel or Map · done: a branch with its result · failed: where the flow failed · stopped: a sibling cut off by that."""
+
+
+class Going(Struct, omit_defaults=True):
+    """How far a Map is. The iterations that are at work are branches; one that is done leaves its output in ``results``."""
+
+    limit: int  # iterations at once
+    items: list[Any] | UnsetType = UNSET  # what it goes over; UNSET: the very input of the state
+    results: list[Any] = field(default_factory=list)  # outputs in order of the items, as many as were started; null where there is none yet
+    living: int = 0
+    failed: list[int] = field(default_factory=list)  # iterations whose failure was tolerated; the result leaves them out
+    size: int = 0  # bytes of JSON of items and results
 
 
 class Branch(Struct, omit_defaults=True):
-    """One path of control. Branch 0 is the flow itself; a Parallel state starts others below its own."""
+    """One path of control. Branch 0 is the flow itself; a Parallel state, and each iteration of a Map, start others below its own."""
 
     id: int
     parent: int = -1
-    index: int = 0  # place among its siblings = place of its result
+    index: int = 0  # place among its siblings = place of its result; of an iteration: of its item
     state: str = ""
     data: Any = None  # the state's raw input; of a done branch its output
     phase: Phase = "entered"
@@ -33,6 +44,8 @@ class Branch(Struct, omit_defaults=True):
     retries: list[int] = field(default_factory=list)  # attempts used, per retrier of the state; [] = none yet
     result: Any | UnsetType = UNSET  # of the state, from its answer or join to its exit
     variables: dict[str, Any] = field(default_factory=dict)  # assigned in the branch's own scope; see variables_of
+    map: Going | None = None  # of a Map whose iterations are at work
+    steps: int = 0  # states entered since it, or a branch below it, last waited for something
 
 
 class KeptSignal(Struct, frozen=True, omit_defaults=True):
@@ -77,6 +90,7 @@ class Flow(Struct, omit_defaults=True):
     traceparent: str = ""
     parent: Parent | None = None  # who awaits its end
     parent_held_ms: int = 0  # since when the flow above is paused; 0: it is not
+    yielded_ms: int = 0  # when it goes on that had much to do at once; 0: it did not yield
 
     @property
     def running(self) -> bool:
@@ -90,12 +104,21 @@ def variables_of(flow: Flow, branch: Branch) -> dict[str, Any]:
     return {**variables_of(flow, flow.branches[branch.parent]), **branch.variables}
 
 
+def items_of(branch: Branch) -> list[Any]:
+    """What a Map goes over."""
+    assert branch.map is not None  # asked only of a Map at work
+    items: list[Any] = branch.data if branch.map.items is UNSET else branch.map.items
+    return items
+
+
 def next_due_ms(flow: Flow) -> int:
     """When the flow's next timer is due, in milliseconds since 1970; 0 when it has none or they stand still."""
     if flow.held_since_ms and flow.running:
         return 0
     due = flow.due_ms
     if flow.running:
+        if flow.yielded_ms and (not due or flow.yielded_ms < due):
+            due = flow.yielded_ms
         for branch in flow.branches.values():
             for timer in (branch.due_ms, branch.heartbeat_due_ms):
                 if timer and (not due or timer < due):

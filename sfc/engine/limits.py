@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 DEPTH_MAX = 200  # lists and objects within each other; what reads and writes them needs a few calls per level, of the interpreter's 1,000
+PORTION_STEPS = 2_000  # transitions of one decision, and bytes of payloads that it tells the history: a flow with several branches yields
+PORTION_BYTES = 4 * 1024 * 1024  # there, so that the other flows of its shard get their turn
 HISTORY_BYTES_MAX = 16 * 1024 * 1024  # of the payloads that one decision tells the history
 ERROR_CHARACTERS_MAX = 256
 CAUSE_CHARACTERS_MAX = 32_768

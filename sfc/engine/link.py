@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sfc.asl import Machine, TaskState, retriers
+from sfc.asl import Machine, MapState, TaskState, retriers
 from sfc.engine.program import DAY_MS, Program, Target
 from sfc.engine.shard import version_subjects
 from sfc.errors import InvalidDocument, Problem
@@ -35,7 +35,8 @@ def link(
     ``document`` is the whole blueprint with its ``Sfc`` member; ``tasks`` holds task documents by ``NAME@VERSION``,
     ``blueprints`` the content hashes of blueprint versions, by the same. ``task_topic`` names
     the job topic of a task that names none, ``jobs_topic`` is that of the common workers; of a specific blueprint both are the one that
-    ``specific_topic`` names. Raises InvalidDocument with every Resource that leads nowhere and every retention that is no duration.
+    ``specific_topic`` names. Raises InvalidDocument with every Resource that leads nowhere, every retention that is no duration
+    and every distributed Map, which nothing runs yet.
     """
     sfc = document.get("Sfc") or {}
     if is_specific(document):
@@ -45,6 +46,8 @@ def link(
     problems: list[Problem] = []
     targets: dict[str, Target] = {}
     for state in machine.states.values():
+        if isinstance(state, MapState) and state.distributed:
+            problems.append(Problem("not-yet", state.pointer, f"the distributed Map {state.name!r} is not yet supported", "make it INLINE"))
         if isinstance(state, TaskState):
             found = target_of(str(resources.get(state.resource, state.resource)), tasks, task_topic, jobs_topic, blueprints)
             if isinstance(found, Target):

@@ -1,4 +1,4 @@
-"""The moves that states share: leaving a state, failing in it (retry, catch, up to the enclosing Parallel), and the ends of a flow."""
+"""The moves that states share: leaving a state, failing in it (retry, catch, up to the Parallel or Map around it), and a flow's ends."""
 
 from __future__ import annotations
 
@@ -7,42 +7,21 @@ from typing import Any
 
 from msgspec import UNSET
 
-from sfc.asl import Catcher, Failure, ParallelState, State, TaskState
+from sfc.asl import Catcher, Failure, MapState, ParallelState, State, TaskState
 from sfc.engine import events as e
+from sfc.engine import iterations
 from sfc.engine.children import report
 from sfc.engine.effects import Reply
-from sfc.engine.flow import Branch, Flow
+from sfc.engine.flow import Branch
 from sfc.engine.ids import draw
-from sfc.engine.limits import CAUSE_CHARACTERS_MAX, DEPTH_MAX, ERROR_CHARACTERS_MAX, cut, is_too_deep
+from sfc.engine.limits import CAUSE_CHARACTERS_MAX, ERROR_CHARACTERS_MAX, cut
 from sfc.engine.program import DAY_MS
-from sfc.engine.turn import FLOW_BYTES_MAX, PAYLOAD_BYTES_MAX, Turn, encode
+from sfc.engine.sizes import DATA_LIMIT, size_over, weigh
+from sfc.engine.turn import FLOW_BYTES_MAX, Turn, encode
 
 RUNTIME = "States.Runtime"
-DATA_LIMIT = "States.DataLimitExceeded"
 FAILED_KEPT_DEFAULT_MS = 14 * DAY_MS  # where the program is not known
 STUB_OUTPUT_BYTES_MAX = 4096
-PAYLOADS_IN_FLOW = FLOW_BYTES_MAX // PAYLOAD_BYTES_MAX
-PAYLOADS_PER_BRANCH = 3  # its input, its result, an answer held
-
-
-def too_large(what: str, size: int) -> Failure:
-    return Failure(DATA_LIMIT, f"{what} has {size} bytes of JSON: at most {PAYLOAD_BYTES_MAX} can be carried")
-
-
-def weigh(turn: Turn, what: str, value: Any) -> Failure | None:
-    """Measures a payload that the history is about to be told, and that the flow will carry; a Failure when it is too large or deep."""
-    try:
-        encoded = encode(value)
-    except RecursionError:
-        return too_deep(what)
-    turn.told += len(encoded)
-    if len(encoded) > PAYLOAD_BYTES_MAX:
-        return too_large(what, len(encoded))
-    return too_deep(what) if is_too_deep(encoded) else None
-
-
-def too_deep(what: str) -> Failure:
-    return Failure(DATA_LIMIT, f"{what} has lists and objects nested deeper than {DEPTH_MAX} levels")
 
 
 def fitted(failure: Failure) -> Failure:
@@ -52,14 +31,14 @@ def fitted(failure: Failure) -> Failure:
 
 
 def finish(turn: Turn, branch: Branch, state: State, result: Any, following: str | None) -> None:
-    """Leaves the state with its result. The last state of a branch may end the enclosing Parallel, and so on to the flow's end."""
+    """Leaves the state with its result. The last state of a branch may end the enclosing Parallel or Map, and so on to the flow's end."""
     while True:
         output = turn.output(state, branch, result)
         if isinstance(output, Failure):
             fail(turn, branch, output)
             return
         base = branch.data if branch.result is UNSET else branch.result
-        if output is not base or state.kind == "Parallel":  # else it was measured when it came
+        if output is not base or state.kind in ("Parallel", "Map"):  # else it was measured when it came
             unfit = weigh(turn, f"the output of state {state.name!r}", output)
             if unfit is not None:
                 fail(turn, branch, unfit)
@@ -80,23 +59,35 @@ def finish(turn: Turn, branch: Branch, state: State, result: Any, following: str
         if branch.parent < 0:
             succeed(turn, branch.data)
             return
-        turn.emit(e.BranchSucceeded, branch.id)
         parent = turn.flow.branches[branch.parent]
-        if any(b.phase != "done" for b in turn.flow.branches.values() if b.parent == parent.id):
-            return
-        turn.emit(e.ParallelSucceeded, parent.id)
-        branch, state = parent, turn.state_of(parent)
-        result, following = branch.result, state.next
+        state = turn.state_of(parent)
+        if isinstance(state, MapState):
+            joined = iterations.succeeded(turn, parent, state, branch)
+            if isinstance(joined, Failure):
+                fail(turn, parent, joined)
+                return
+            if not joined:
+                return
+        else:
+            turn.emit(e.BranchSucceeded, branch.id)
+            if any(b.phase != "done" for b in turn.flow.branches.values() if b.parent == parent.id):
+                return
+            turn.emit(e.ParallelSucceeded, parent.id)
+        branch, result, following = parent, parent.result, state.next
 
 
 def fail(turn: Turn, branch: Branch, failure: Failure) -> None:
-    """The state failed: its own retriers and catchers are asked, then those of the Parallels around it; then the flow fails."""
+    """The state failed: its own retriers and catchers are asked, then those of the Parallels and Maps around it; then the flow
+    fails."""
+    own = True
     while True:
         failure = _told(turn, branch, failure)
         state = turn.state_of(branch)
-        if isinstance(state, TaskState | ParallelState):
+        if isinstance(state, TaskState | ParallelState | MapState):
             if _retried(turn, branch, state, failure):
                 return
+            if isinstance(state, MapState) and not (own and failure.error == RUNTIME and branch.phase != "branches"):
+                turn.emit(e.MapFailed, branch.id, failure.error, failure.said or failure.cause, own)
             caught = _caught(turn, branch, state, failure)
             if caught is True:
                 return
@@ -104,8 +95,19 @@ def fail(turn: Turn, branch: Branch, failure: Failure) -> None:
         if branch.parent < 0:
             fail_flow(turn, failure.error, failure.said or failure.cause)
             return
-        turn.emit(e.ParallelFailed, branch.parent, branch.id, failure.error, failure.said or failure.cause)
-        branch = turn.flow.branches[branch.parent]
+        parent = turn.flow.branches[branch.parent]
+        around = turn.state_of(parent)
+        if isinstance(around, MapState):
+            joined = iterations.failed(turn, parent, around, branch, failure)
+            if joined is False:
+                return
+            if joined is True:
+                finish(turn, parent, around, parent.result, around.next)
+                return
+            failure = joined
+        else:
+            turn.emit(e.ParallelFailed, parent.id, branch.id, failure.error, failure.said or failure.cause)
+        branch, own = parent, False
 
 
 def _told(turn: Turn, branch: Branch, failure: Failure) -> Failure:
@@ -117,7 +119,7 @@ def _told(turn: Turn, branch: Branch, failure: Failure) -> Failure:
     return placed
 
 
-def _retried(turn: Turn, branch: Branch, state: TaskState | ParallelState, failure: Failure) -> bool:
+def _retried(turn: Turn, branch: Branch, state: TaskState | ParallelState | MapState, failure: Failure) -> bool:
     retriers = state.retry
     if not retriers and isinstance(state, TaskState):
         retriers = turn.program.targets[state.name].retry
@@ -133,7 +135,7 @@ def _retried(turn: Turn, branch: Branch, state: TaskState | ParallelState, failu
     return False
 
 
-def _caught(turn: Turn, branch: Branch, state: TaskState | ParallelState, failure: Failure) -> bool | Failure:
+def _caught(turn: Turn, branch: Branch, state: TaskState | ParallelState | MapState, failure: Failure) -> bool | Failure:
     """True when a catcher took the failure; a Failure when the catcher itself could not put it into the state's input."""
     catcher: Catcher
     for catcher in state.catch:
@@ -222,22 +224,3 @@ def check_size(turn: Turn) -> None:
         turn.work.clear()
         turn.effects = [effect for effect in turn.effects if isinstance(effect, Reply)]
         fail_flow(turn, DATA_LIMIT, f"the state of the flow has {size} bytes of JSON: at most {FLOW_BYTES_MAX} can be kept")
-
-
-def size_over(flow: Flow) -> int:
-    """The size of a flow's state in bytes, when it is over the limit; else 0. Every payload is at most 256 KiB, so a flow with few
-    branches cannot be too large and costs nothing here."""
-    if _payloads(flow) < PAYLOADS_IN_FLOW:
-        return 0
-    size = len(encode(flow))
-    return size if size > FLOW_BYTES_MAX else 0
-
-
-def _payloads(flow: Flow) -> int:
-    """How many payloads, of at most 256 KiB each, the flow may hold; variables by their real size, since most are small and many."""
-    count = len(flow.branches) * PAYLOADS_PER_BRANCH + len(flow.signals)
-    for branch in flow.branches.values():
-        held = branch.variables
-        if held:
-            count += len(held) if len(held) < PAYLOADS_PER_BRANCH else -(-len(encode(held)) // PAYLOAD_BYTES_MAX)
-    return count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from sfc.asl import ParallelState
+from sfc.asl import MapState, ParallelState
 from sfc.engine.flow import Branch, Flow
 from sfc.engine.program import Program
 
@@ -128,5 +128,7 @@ def first_state(program: Program, flow: Flow, branch: Branch) -> str:
     if branch.parent < 0:
         return program.machine.start_at
     around = program.machine.states[flow.branches[branch.parent].state]
-    assert isinstance(around, ParallelState)  # only a Parallel starts branches
+    if isinstance(around, MapState):
+        return around.start_at
+    assert isinstance(around, ParallelState)  # only these two start branches
     return around.branches[branch.index]

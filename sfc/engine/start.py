@@ -8,8 +8,9 @@ from sfc.engine.commands import Start
 from sfc.engine.effects import RefuseStart, Reply
 from sfc.engine.limits import TRACEPARENT_CHARACTERS_MAX
 from sfc.engine.loop import enter_pending
-from sfc.engine.moves import DATA_LIMIT, fail_flow, too_large
+from sfc.engine.moves import fail_flow
 from sfc.engine.program import Program
+from sfc.engine.sizes import DATA_LIMIT, too_large
 from sfc.engine.turn import PAYLOAD_BYTES_MAX, Missing, Turn, encode
 
 EXISTS = "flow-exists"

@@ -8,14 +8,15 @@ from sfc.asl import TaskState, WaitState
 from sfc.engine import events as e
 from sfc.engine.commands import Fire
 from sfc.engine.flow import Branch, Flow
-from sfc.engine.loop import run, step
+from sfc.engine.loop import enter_pending, run, step
 from sfc.engine.moves import time_out_flow
 from sfc.engine.states import ENTER, task, wait
 from sfc.engine.turn import Turn
 
 
 def fire(turn: Turn, command: Fire) -> None:
-    """Fires what is due, one after another: each may end the flow or drop other timers. Nothing fires in a flow that stands still."""
+    """Fires what is due, one after another: each may end the flow or drop other timers. Nothing fires in a flow that stands
+    still. One that yields leaves the rest to the next tick."""
     flow = turn.known
     if flow is None:
         return
@@ -23,13 +24,17 @@ def fire(turn: Turn, command: Fire) -> None:
         if flow.due_ms and flow.due_ms <= command.time_ms:
             turn.emit(e.ExecutionForgotten)
         return
-    while flow.running and not turn.stands():  # a branch that comes to a held task makes the others stand too
+    while flow.running and not turn.yielded and not turn.stands():  # a branch that comes to a held task makes the others stand too
         due, branch = _first(flow)
+        goes_on_ms = flow.yielded_ms
+        if goes_on_ms and goes_on_ms <= command.time_ms and (not due or goes_on_ms < due):
+            enter_pending(turn)
+            continue
         if not due or due > command.time_ms:
             return
         if branch is None:
             time_out_flow(turn)
-        elif step(turn):
+        elif step(turn, branch):
             _fire_branch(turn, branch)
             run(turn)
 

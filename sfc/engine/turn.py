@@ -12,12 +12,12 @@ from sfc.asl import Context, State
 from sfc.engine.effects import Effect
 from sfc.engine.events import AnyEvent
 from sfc.engine.evolve import evolve
-from sfc.engine.flow import Branch, Flow, variables_of
+from sfc.engine.flow import Branch, Flow, items_of, variables_of
 from sfc.engine.ids import rfc3339
 from sfc.engine.program import Program
 from sfc.engine.shard import Held, ShardState, held_by
 
-STEPS_MAX = 10_000  # transitions in one decision
+STEPS_MAX = 10_000  # transitions of one branch without waiting
 PAYLOAD_BYTES_MAX = 262_144  # of JSON: AWS's limit
 FLOW_BYTES_MAX = 4 * 1024 * 1024
 
@@ -47,7 +47,7 @@ class Turn:
 
     __slots__ = (
         "closed", "effects", "ended_child", "events", "flow_id", "known", "known_program", "missing", "now", "offset", "seq", "shard",
-        "steps", "told", "work",
+        "steps", "told", "work", "yielded",
     )  # fmt: skip
 
     def __init__(
@@ -64,7 +64,8 @@ class Turn:
         self.events: list[AnyEvent] = []
         self.effects: list[Effect] = []
         self.work: deque[tuple[int, str]] = deque()
-        self.steps = 0
+        self.steps = 0  # transitions of this decision
+        self.yielded = False
         self.told = 0  # bytes of the payloads that its events have
         self.closed = False
         self.ended_child = ""  # whose end the decision is about
@@ -123,12 +124,13 @@ class Turn:
         context = self.context(branch)
         return context.having(result=result) if state.jsonata else context
 
-    def context(self, branch: Branch, token: str = "") -> Context:
-        """What the fields of the branch's state may look at; with the job's token where a job is made."""
+    def context(self, branch: Branch, token: str = "", item: tuple[int, Any] | None = None) -> Context:
+        """What the fields of the branch's state may look at; with the job's token where a job is made, and with place and value
+        of the item for which an iteration of the branch's Map is about to start."""
         seed = f"{self.flow_id}/{self.flow.run}/{self.seq + 1}"
-        return Context(lambda: self.context_object(branch, token), lambda: variables_of(self.flow, branch), self.now, seed)
+        return Context(lambda: self.context_object(branch, token, item), lambda: variables_of(self.flow, branch), self.now, seed)
 
-    def context_object(self, branch: Branch, token: str = "") -> dict[str, Any]:
+    def context_object(self, branch: Branch, token: str = "", item: tuple[int, Any] | None = None) -> dict[str, Any]:
         """The context object ``$$`` as a state sees it."""
         flow = self.flow
         context: dict[str, Any] = {
@@ -147,6 +149,14 @@ class Turn:
             context["State"]["RetryCount"] = sum(branch.retries)
         if token or branch.token:
             context["Task"] = {"Token": token or branch.token}
+        inner = branch
+        while item is None and inner.parent >= 0:  # that of the innermost Map around the branch
+            around = flow.branches[inner.parent]
+            if around.map is not None:
+                item = inner.index, items_of(around)[inner.index]
+            inner = around
+        if item is not None:
+            context["Map"] = {"Item": {"Index": item[0], "Value": item[1]}}
         return context
 
     def decision(self) -> Decision:

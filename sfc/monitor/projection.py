@@ -27,7 +27,7 @@ class OpenStates(Struct, omit_defaults=True):
     """States that a run has entered and not left yet. Kept beside its document, so that records can be taken one by one."""
 
     entered: dict[int, Visit] = field(default_factory=dict)  # by branch
-    below: dict[int, list[int]] = field(default_factory=dict)  # branch inside a Parallel: the branches that it started
+    below: dict[int, list[int]] = field(default_factory=dict)  # branch inside a Parallel or a Map: the branches that it started
     failing: int = -1  # the branch whose state was the last to fail or to be entered; -1: none
 
 
@@ -110,11 +110,22 @@ def _follow(event: e.Event, open_: OpenStates) -> Visit | None:
             return retried
         case e.ParallelStarted():
             open_.below[event.branch] = event.ids
-        case e.ParallelFailed():
+        case e.MapIterationStarted():
+            open_.below.setdefault(event.branch, []).append(event.id)
+        case e.MapIterationSucceeded():
+            _done(open_, event.branch, event.id)
+        case e.MapIterationFailed(tolerated=True):
+            failed = _fail(open_)
+            _done(open_, event.branch, event.child)
+            return failed
+        case e.ParallelFailed() | e.MapIterationFailed():
             failed = _fail(open_)
             _drop_below(open_, event.branch)
             open_.failing = event.branch
             return failed
+        case e.MapFailed(own=True):
+            _drop_below(open_, event.branch)
+            open_.failing = event.branch
         case e.ExecutionFailed():
             failed = _fail(open_)
             _end(open_)
@@ -144,6 +155,15 @@ def _fail(open_: OpenStates) -> Visit | None:
     if found is not None:
         found.outcome = "failed"
     return found
+
+
+def _done(open_: OpenStates, branch: int, iteration: int) -> None:
+    """An iteration of a Map has ended; what is told of a run must not grow with the iterations that it has had."""
+    _drop_below(open_, iteration)
+    open_.entered.pop(iteration, None)
+    at_work = open_.below.get(branch, [])
+    if iteration in at_work:  # its beginning may not be known
+        at_work.remove(iteration)
 
 
 def _drop_below(open_: OpenStates, branch: int) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sfc import asl
+from sfc.asl.nesting import PROCESSORS, is_distributed, machines_in
 from sfc.engine.link import duration_ms
 from sfc.errors import Problem
 from sfc.registry.http_document import check_url
@@ -61,6 +62,7 @@ def check_blueprint(
     checks.problems += asl.validate({k: v for k, v in document.items() if k != "Sfc"})
     if any(p.code == "too-deep" for p in checks.problems):
         return checks.problems
+    _distributed(checks, document)
     _section(checks, document.get("Sfc"))
     mapped = _mapped(checks, document, known)
     for pointer, resource in resources_of(document):
@@ -86,8 +88,8 @@ def resources_of(document: Mapping[str, Any], pointer: str = "") -> Iterator[tup
     for at, state in _states(document, pointer):
         if state.get("Type") == "Task" and isinstance(state.get("Resource"), str):
             yield join(at, "Resource"), state["Resource"]
-        for index, branch in _branches(state):
-            yield from resources_of(branch, join(join(at, "Branches"), index))
+        for place, machine in machines_in(state):
+            yield from resources_of(machine, _within(at, place))
 
 
 def _states(machine: Mapping[str, Any], pointer: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -97,11 +99,20 @@ def _states(machine: Mapping[str, Any], pointer: str) -> Iterator[tuple[str, dic
             yield join(join(pointer, "States"), name), state
 
 
-def _branches(state: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
-    branches = state.get("Branches")
-    for index, branch in enumerate(branches) if isinstance(branches, list) else ():
-        if isinstance(branch, dict):
-            yield index, branch
+def _within(pointer: str, place: tuple[str | int, ...]) -> str:
+    for token in place:
+        pointer = join(pointer, token)
+    return pointer
+
+
+def _distributed(checks: Checks, machine: Mapping[str, Any], pointer: str = "") -> None:
+    """Good language that nothing runs yet."""
+    for at, state in _states(machine, pointer):
+        if state.get("Type") == "Map" and is_distributed(state):
+            hint = "Leave its Mode out (or write INLINE), and what only a distributed Map has."
+            checks.not_yet(at, f"the distributed Map {at.rpartition('/')[2]!r}", hint)
+        for place, inner in machines_in(state):
+            _distributed(checks, inner, _within(at, place))
 
 
 def _section(checks: Checks, value: Any) -> None:
@@ -224,12 +235,16 @@ def _pin_states(machine: Mapping[str, Any], mapping: Mapping[str, Any], known: K
             changed["Resource"] = _pinned(state["Resource"], known)
         if "Branches" in state:
             changed["Branches"] = [{**branch, **_pin_states(branch, mapping, known)} for branch in state["Branches"]]
+        for field in PROCESSORS:
+            if field in state:
+                changed[field] = {**state[field], **_pin_states(state[field], mapping, known)}
         states[name] = changed
     return {"States": states}
 
 
 def _one_open_job_by_key(checks: Checks, document: Mapping[str, Any], tasks: Mapping[str, KnownTask]) -> None:
-    """Where only the key comes back, a flow may have one open job at a time on a reply topic: two branches of a Parallel could have two."""
+    """Where only the key comes back, a flow may have one open job at a time on a reply topic: two branches of a Parallel could have two,
+    and so could two iterations of a Map."""
     section = document.get("Sfc")
     found = section.get("Resources") if isinstance(section, dict) else None
     mapping = found if isinstance(found, dict) else {}
@@ -244,13 +259,15 @@ def _one_open_job_by_key(checks: Checks, document: Mapping[str, Any], tasks: Map
     def look(machine: Mapping[str, Any], pointer: str) -> None:
         for at, state in _states(machine, pointer):
             taken: dict[str, int] = {}
-            for index, branch in _branches(state):
-                place = join(join(at, "Branches"), index)
+            several = state.get("Type") == "Map" and state.get("MaxConcurrency") != 1
+            for index, (tokens, branch) in enumerate(machines_in(state)):
+                place = _within(at, tokens)
                 look(branch, place)
                 for where, resource in resources_of(branch, place):
                     topic = reply_topic(resource)
-                    if topic and taken.setdefault(topic, index) != index:
-                        checks.add("two-by-key", where, f"two branches would await replies on {topic} at once, told apart by nothing.",
-                                   "Correlate by a header, or do one after the other.")  # fmt: skip
+                    if topic and (several or taken.setdefault(topic, index) != index):
+                        who = "iterations" if several else "branches"
+                        checks.add("two-by-key", where, f"two {who} would await replies on {topic} at once, told apart by nothing.",
+                                   "Correlate by a header, or do one after the other (MaxConcurrency 1).")  # fmt: skip
 
     look(document, "")

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 
 from sfc.engine.commands import AnswerByKey, Command, Complete, Fail
-from sfc.engine.moves import DATA_LIMIT
+from sfc.engine.sizes import DATA_LIMIT
 from sfc.errors import LogError, LogUnavailable, MalformedRecord, RecordTooLarge
 from sfc.log import get_logger
 from sfc.ports import Consumer, Log, Partition, Position, Record

@@ -23,7 +23,7 @@ class Summary(Struct, frozen=True, omit_defaults=True):
     started_ms: int
     updated_ms: int
     ended_ms: int = 0
-    states: list[str] = []  # current states, in order of their branches
+    states: list[str] = []  # current states, in order of their branches; each once
     paused_by: list[str] = []  # own, or a subject
     error: str | None = None
     cause: str | None = None
@@ -54,7 +54,7 @@ def summarise(flow: Flow, updated_ms: int, held_by: tuple[str, ...] = ()) -> Sum
         started_ms=flow.started_ms,
         updated_ms=updated_ms,
         ended_ms=flow.ended_ms,
-        states=[b.state for b in flow.branches.values() if b.phase not in ("done", "branches", "stopped")] if flow.branches else [],
+        states=list(dict.fromkeys(b.state for b in flow.branches.values() if b.phase not in ("done", "branches", "stopped"))),
         paused_by=([*(["own"] if flow.paused else []), *held_by] if flow.running else []),
         error=flow.error,
         cause=flow.cause,

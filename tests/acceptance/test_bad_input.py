@@ -168,7 +168,11 @@ def test_what_is_not_yet_there_is_called_so_with_its_place(site: Dev) -> None:
         "States": {
             "Each": {
                 "Type": "Map",
-                "ItemProcessor": {"StartAt": "One", "States": {"One": {"Type": "Pass", "End": True}}},
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "DISTRIBUTED"},
+                    "StartAt": "One",
+                    "States": {"One": {"Type": "Pass", "End": True}},
+                },
                 "Next": "Query",
             },
             "Query": {"Type": "Pass", "QueryLanguage": "JSONata", "End": True},
@@ -178,7 +182,7 @@ def test_what_is_not_yet_there_is_called_so_with_its_place(site: Dev) -> None:
     status, answer = site.deploy(later)
     assert status == 422
     not_yet = {p["pointer"] for p in answer["problems"] if "not yet supported" in p["message"]}
-    assert not_yet >= {"/States/Each/Type", "/States/Query/QueryLanguage", "/Sfc/Triggers/0/Schedule"}
+    assert not_yet >= {"/States/Each", "/States/Query/QueryLanguage", "/Sfc/Triggers/0/Schedule"}
 
 
 def test_a_body_that_is_no_json_is_refused_with_the_place(site: Dev) -> None:

@@ -7,7 +7,8 @@ from msgspec import UNSET
 from sfc.asl import Failure, ParallelState
 from sfc.engine import events as e
 from sfc.engine.flow import Branch
-from sfc.engine.moves import fail, weigh
+from sfc.engine.moves import fail
+from sfc.engine.sizes import weigh
 from sfc.engine.turn import Turn
 
 

@@ -16,8 +16,9 @@ from sfc.engine.effects import DispatchJob
 from sfc.engine.flow import Branch
 from sfc.engine.ids import child_id, job_hash, token_stem
 from sfc.engine.limits import CAUSE_CHARACTERS_MAX, ERROR_CHARACTERS_MAX, cut
-from sfc.engine.moves import DATA_LIMIT, fail, finish, too_large
+from sfc.engine.moves import fail, finish
 from sfc.engine.program import Target
+from sfc.engine.sizes import DATA_LIMIT, too_large
 from sfc.engine.turn import PAYLOAD_BYTES_MAX, Turn, encode
 
 TIMEOUT_DEFAULT_S = 7 * 86_400

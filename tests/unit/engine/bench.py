@@ -10,7 +10,7 @@ from sfc.asl import compile_machine
 from sfc.engine.commands import Complete, Dispatched, Fail, Fire, FlowCommand, Start, Wake
 from sfc.engine.decide import decide
 from sfc.engine.effects import DispatchJob, Reply, SendCommand
-from sfc.engine.events import AnyEvent, StateEntered, TaskScheduled, name_of
+from sfc.engine.events import AnyEvent, ExecutionContinued, ExecutionYielded, StateEntered, TaskScheduled, name_of
 from sfc.engine.evolve import evolve
 from sfc.engine.flow import Branch, Flow, next_due_ms
 from sfc.engine.link import link
@@ -71,7 +71,7 @@ class Bench:
         assert encode(decision.flow) == encode(second.flow)
         assert [event.seq for event in decision.events] == list(range(seq + 1, seq + 1 + len(decision.events)))
         for event in msgspec.json.decode(encode(decision.events), type=list[AnyEvent]):
-            if isinstance(event, StateEntered | TaskScheduled):
+            if isinstance(event, StateEntered | TaskScheduled | ExecutionYielded | ExecutionContinued):
                 assert self.folded is not None
                 assert not self.folded.paused
                 assert held_by(self.shard, self.folded, self.program) is None, "a flow that stands enters nothing"

@@ -1,0 +1,68 @@
+"""How much payloads and states weigh, measured where they are about to be told (EXACTLY-ONCE 27)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from sfc.asl import Failure
+from sfc.engine.flow import Branch, Flow
+from sfc.engine.limits import DEPTH_MAX, is_too_deep
+from sfc.engine.turn import FLOW_BYTES_MAX, PAYLOAD_BYTES_MAX, Turn, encode
+
+DATA_LIMIT = "States.DataLimitExceeded"
+PAYLOADS_IN_FLOW = FLOW_BYTES_MAX // PAYLOAD_BYTES_MAX
+PAYLOADS_PER_BRANCH = 3  # its input, its result, an answer held
+
+
+def too_large(what: str, size: int) -> Failure:
+    return Failure(DATA_LIMIT, f"{what} has {size} bytes of JSON: at most {PAYLOAD_BYTES_MAX} can be carried")
+
+
+def too_deep(what: str) -> Failure:
+    return Failure(DATA_LIMIT, f"{what} has lists and objects nested deeper than {DEPTH_MAX} levels")
+
+
+def weigh(turn: Turn, what: str, value: Any) -> Failure | None:
+    """Measures a payload that the history is about to be told, and that the flow will carry; a Failure when it is too large or deep."""
+    try:
+        encoded = encode(value)
+    except RecursionError:
+        return too_deep(what)
+    turn.told += len(encoded)
+    if len(encoded) > PAYLOAD_BYTES_MAX:
+        return too_large(what, len(encoded))
+    return too_deep(what) if is_too_deep(encoded) else None
+
+
+def size_over(flow: Flow) -> int:
+    """The size of a flow's state in bytes, when it is over the limit; else 0. Every payload is at most 256 KiB, so a flow with few
+    branches cannot be too large and costs nothing here; what Maps keep was weighed when it came."""
+    branches = flow.branches
+    kept = sum(branch.map.size for branch in branches.values() if branch.map is not None)
+    if _payloads(flow) + kept // PAYLOAD_BYTES_MAX < PAYLOADS_IN_FLOW:
+        return 0
+    if kept:
+        flow = replace(flow, branches={branch.id: _emptied(branch) for branch in branches.values()})
+    size = len(encode(flow)) + kept
+    return size if size > FLOW_BYTES_MAX else 0
+
+
+def _emptied(branch: Branch) -> Branch:
+    """A Map's branch without what was weighed already."""
+    if branch.map is None:
+        return branch
+    data = None if branch.map.items is UNSET else branch.data
+    return replace(branch, data=data, map=replace(branch.map, items=UNSET, results=[]))
+
+
+def _payloads(flow: Flow) -> int:
+    """How many payloads, of at most 256 KiB each, the flow may hold; variables by their real size, since most are small and many."""
+    count = len(flow.branches) * PAYLOADS_PER_BRANCH + len(flow.signals)
+    for branch in flow.branches.values():
+        held = branch.variables
+        if held:
+            count += len(held) if len(held) < PAYLOADS_PER_BRANCH else -(-len(encode(held)) // PAYLOAD_BYTES_MAX)
+    return count

@@ -1,0 +1,55 @@
+"""Map: a branch of control for each item of a list, so many at once; it joins them by itself (see sfc.engine.iterations)."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from sfc.asl import Failure, MapState
+from sfc.asl.map_state import INLINE_LIVING_MAX
+from sfc.engine import events as e
+from sfc.engine.batches import batched
+from sfc.engine.flow import Branch
+from sfc.engine.iterations import advance
+from sfc.engine.moves import fail, finish
+from sfc.engine.sizes import weigh
+from sfc.engine.turn import Turn
+
+
+def enter(turn: Turn, branch: Branch, state: MapState) -> None:
+    """Starts the iterations: at entering the state, and again after the pause before a retry."""
+    joined = _started(turn, branch, state)
+    if isinstance(joined, Failure):
+        fail(turn, branch, joined)
+    elif joined:
+        finish(turn, branch, state, branch.result, state.next)
+
+
+def _started(turn: Turn, branch: Branch, state: MapState) -> Failure | bool:
+    """True when there was nothing to wait for. As in Step Functions a wrong concurrency is found before the Map has started, a wrong
+    threshold after it."""
+    effective = turn.effective(state, branch)
+    if isinstance(effective, Failure):
+        return effective
+    context = turn.context(branch)
+    most = state.concurrency(effective, context)
+    if isinstance(most, Failure):
+        return most
+    found = state.items_of(effective, context)
+    items = found if isinstance(found, Failure) else batched(turn, branch, state, effective, found)
+    if isinstance(items, Failure):
+        return items
+    told = turn.told
+    unfit = weigh(turn, f"the items of state {state.name!r}", items)
+    if unfit is not None:
+        return unfit
+    size = turn.told - told
+    own = items is branch.data
+    if own:
+        turn.told = told  # the history has them already
+    limit = min(most or INLINE_LIVING_MAX, INLINE_LIVING_MAX)
+    tolerance = state.tolerance(effective, context)
+    if isinstance(tolerance, Failure):
+        turn.emit(e.MapStarted, branch.id, len(items), refused=True)
+        return tolerance
+    turn.emit(e.MapStarted, branch.id, len(items), limit, size, UNSET if own else items)
+    return advance(turn, branch, state)
