@@ -7,8 +7,8 @@ from sfc.engine.commands import Complete, Fail, Signal
 from sfc.engine.control import running, verdict
 from sfc.engine.flow import Branch
 from sfc.engine.limits import CAUSE_CHARACTERS_MAX, ERROR_CHARACTERS_MAX, cut
-from sfc.engine.sizes import PAYLOADS_IN_FLOW, PAYLOADS_PER_BRANCH, weigh
 from sfc.engine.outcomes import answer
+from sfc.engine.sizes import PAYLOADS_IN_FLOW, PAYLOADS_PER_BRANCH, weigh
 from sfc.engine.turn import FLOW_BYTES_MAX, Turn, encode
 
 SIGNALS_KEPT_MAX = 100
