@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfc.engine.commands import DispatchFailed, Heartbeat, Pause, Redrive, Resume, Signal, Stop
+from sfc.engine.commands import ChildEnded, DispatchFailed, Heartbeat, HoldChild, Pause, Redrive, Resume, Signal, Start, Stop
 from sfc.engine.events import AnyEvent, ExecutionResumed
 from sfc.engine.flow import next_due_ms
 from sfc.engine.shard import held_by
@@ -37,6 +37,7 @@ STATES: dict[str, Any] = {
             {"StartAt": "I", "States": {"I": INNER}},
             {"StartAt": "V", "States": {"V": task("c", Retry=RETRY)}},
             {"StartAt": "S", "States": SIGNALLED},
+            {"StartAt": "K", "States": {"K": {"Type": "Task", "Resource": "blueprint:pay@2", "Retry": RETRY, "End": True}}},
         ],
         "ResultPath": "$.p",
         "Catch": CATCH,
@@ -44,11 +45,11 @@ STATES: dict[str, Any] = {
     },
     "Z": {"Type": "Task", "Resource": "topic:audit", "End": True},
 }
-PROGRAM = program_of(STATES, TimeoutSeconds=120, Sfc={"Group": "retail"})
+PROGRAM = program_of(STATES, blueprints={"pay@2": "h"}, TimeoutSeconds=120, Sfc={"Group": "retail"})
 SUBJECTS = ["blueprint:orders", "version:orders@1", "group:retail", "task:a", "task:b", "task:c"]
 
 KINDS = ["complete", "fail", "dispatched", "refused", "beat", "tick", "pause", "resume", "hold", "lift", "wake", "stop", "redrive"]
-KINDS += ["signal", "signal", "complete", "complete", "tick", "hold", "free", "free"]  # oftener, so that flows come far
+KINDS += ["ended", "ended", "signal", "signal", "complete", "complete", "tick", "hold", "free", "free"]  # oftener, so that flows come far
 step = st.tuples(st.sampled_from(KINDS), st.integers(0, 5))
 
 
@@ -63,6 +64,7 @@ def take(bench: Bench, what: str, n: int) -> None:
         "tick": lambda: bench.fire(bench.shard.clock_ms - T0),
         "pause": lambda: bench.do(Pause("r")),
         "resume": lambda: bench.do(Resume()),
+        "ended": lambda: ended(bench, n),
         "signal": lambda: bench.do(Signal("go", {"s": n}, "Once" if n == 4 else None, request=f"s{n}" if n > 2 else "")),
         "stop": lambda: bench.do(Stop()),
         "redrive": lambda: bench.do(Redrive(f"r{n}", {"n": n}, edited=n > 2)),
@@ -73,6 +75,32 @@ def take(bench: Bench, what: str, n: int) -> None:
     }
     if bench.jobs or what not in ("complete", "fail", "dispatched", "refused", "beat"):
         answers[what]()
+
+
+def ended(bench: Bench, n: int) -> None:
+    """The report of one of the last children."""
+    starts = [sent.command for sent in bench.sent if isinstance(sent.command, Start)]
+    if starts and (parent := starts[-1 - n if n < len(starts) else -1].parent) is not None:
+        status = ("SUCCEEDED", "SUCCEEDED", "FAILED", "FAILED", "TIMED_OUT", "ABORTED")[n]
+        bench.do(ChildEnded(parent.token, status, {"n": n}, "Once" if n == 2 else "Broken" if n == 3 else None))
+
+
+def check_children(bench: Bench, reported: set[str]) -> None:
+    """Each child that was started is awaited, has reported its end, or was stopped once; who is awaited stands as its parent does."""
+    flow = bench.flow
+    started = [sent.flow for sent in bench.sent if isinstance(sent.command, Start)]
+    stopped = [sent.flow for sent in bench.sent if isinstance(sent.command, Stop)]
+    assert len(set(started)) == len(started)
+    assert len(set(stopped)) == len(stopped)
+    open_ones = [] if flow is None else [(b.child, b.token) for b in flow.branches.values() if b.child]
+    awaited = {child for child, _ in open_ones}
+    assert set(started) - set(stopped) - reported <= awaited
+    assert not awaited & set(stopped)
+    kept = set() if flow is None else {outcome.token for outcome in flow.inbox}
+    for child, token in open_ones:
+        held = [sent.command.held for sent in bench.sent if sent.flow == child and isinstance(sent.command, HoldChild)]
+        if token not in kept:
+            assert (held or [False])[-1] == bench.living.paused
 
 
 def is_held(bench: Bench, subject: str) -> bool:
@@ -124,6 +152,8 @@ def finish(bench: Bench) -> None:
         tokens = [b.token for b in flow.branches.values() if b.phase == "job" and not b.state.startswith("S")]
         if any(b.phase == "job" and b.state.startswith("S") for b in flow.branches.values()):
             bench.do(Signal("go"))
+        elif children := [b.token for b in flow.branches.values() if b.child]:
+            bench.do(ChildEnded(children[0], "SUCCEEDED", 1))
         elif tokens:
             job = next(i for i, j in enumerate(bench.jobs) if j.token == tokens[0])
             bench.dispatched(job) if bench.jobs[job].target.kind == "topic" else bench.complete({"n": 1}, job=job)
@@ -142,12 +172,21 @@ def test_any_order_of_commands_leaves_a_state_that_its_events_fold_to(held: list
         bench.hold(subject)
     bench.start({"n": 0}, keep_id=True)
     standing.look(bench.history)
+    reported: set[str] = set()
     for what, n in steps:
         bench.at(bench.shard.clock_ms - T0 + 1500 * n)
         if bench.flow is None:
             break
         told = len(bench.history)
+        open_before = {b.child for b in bench.flow.branches.values() if b.child}
+        stopped_before = len(bench.sent)
         take(bench, what, n)
+        now_stopped = {sent.flow for sent in bench.sent[stopped_before:] if isinstance(sent.command, Stop)}
+        open_now = set() if bench.flow is None else {b.child for b in bench.flow.branches.values() if b.child}
+        reported |= open_before - open_now - now_stopped if what in ("ended", "resume", "free", "wake") else set()
+        if bench.flow is not None and not bench.flow.running:
+            reported |= open_before - now_stopped  # whose report waited in the inbox
+        check_children(bench, reported)
         standing.look(bench.history[told:])
         flow = bench.flow
         if flow is None:
