@@ -25,9 +25,9 @@ from sfc.engine.effects import DispatchJob, RefuseStart, Reply, SendCommand
 from sfc.engine.evolve import kept
 from sfc.engine.flow import Flow, next_due_ms
 from sfc.engine.limits import REASON_CHARACTERS_MAX
-from sfc.engine.moves import DATA_LIMIT
 from sfc.engine.rules import RULES
 from sfc.engine.shard import HoldRecord, Waking, held_by, inherit, subjects_of
+from sfc.engine.sizes import DATA_LIMIT
 from sfc.engine.start import EXISTS
 from sfc.engine.turn import Decision, Missing
 from sfc.errors import RecordTooLarge, ShardStopped, TransactionAborted
