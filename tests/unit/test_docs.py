@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
+from sfc_gateway.app import create_app
 from typer.main import get_command
 
 from sfc.cli.app import app
@@ -60,3 +63,21 @@ def test_links_between_documents_lead_somewhere() -> None:
             if not target.startswith("http") and not (page.parent / target).exists():
                 broken.append(f"{page.relative_to(ROOT)}: {target}")
     assert broken == []
+
+
+def test_every_problem_says_what_to_do() -> None:
+    rows = re.findall(r"^\| `urn:sfc:problem:[a-z-]+` \|([^|]*)\|([^|]*)\|([^|]*)\|$", (REFERENCE / "http.md").read_text(), re.MULTILINE)
+    assert [title.strip() for _, title, _ in rows] == [kind.title for kind in KINDS]
+    assert all(advice.strip() for _, _, advice in rows)
+
+
+def test_every_operation_is_in_the_reference() -> None:
+    described = create_app(cast("Any", SimpleNamespace(dev=True, registry=None, clock=None, local=True))).openapi()["paths"]
+    found = {f"{method.upper()} {path}" for path, methods in described.items() for method in methods}
+    text = (REFERENCE / "http.md").read_text()
+    documented = set()
+    for line in re.findall(r"^\| (`[A-Z]+ /[^|]*) \|", text, re.MULTILINE):
+        first, *more = re.findall(r"`([^`]+)`", line)
+        documented.add(first)
+        documented |= {f"{first.rsplit('/', 1)[0]}{other.removeprefix('…')}" for other in more}
+    assert documented == found
