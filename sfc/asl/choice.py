@@ -56,8 +56,8 @@ _IS: dict[str, Callable[[Any], bool]] = {
 }
 OPERATORS: tuple[str, ...] = (*_COMPARISONS, *(f"{name}Path" for name in _COMPARISONS), "StringMatches", *_IS)
 LOGIC = ("And", "Or", "Not")
-_RULE = ("Next", "Assign")  # what the outermost rules have besides; the caller reads these
-_RULE_JSONATA = ("Condition", "Next", "Assign", "Output", "Comment")
+RULE = ("Next", "Assign")  # what the outermost rules have besides; the caller reads these
+RULE_JSONATA = ("Condition", "Next", "Assign", "Output", "Comment")
 
 
 def read_rule(checks: Checks, document: Any, pointer: str, *, top: bool) -> Test | None:
@@ -66,11 +66,11 @@ def read_rule(checks: Checks, document: Any, pointer: str, *, top: bool) -> Test
     if rule is None:
         return None
     kinds = [field for field in rule if field in (*LOGIC, *OPERATORS)]
-    allowed = (*LOGIC, *OPERATORS, "Variable", "Comment", *(_RULE if top else ()))
+    allowed = (*LOGIC, *OPERATORS, "Variable", "Comment", *(RULE if top else ()))
     for field in rule:
         if field not in allowed:
-            hint = f"Only the outermost rule has {field}." if field in _RULE else did_you_mean(field, allowed)
-            if field in _RULE_JSONATA and field not in _RULE:
+            hint = f"Only the outermost rule has {field}." if field in RULE else did_you_mean(field, allowed)
+            if field in RULE_JSONATA and field not in RULE:
                 hint = f'{field} belongs to JSONata: write "QueryLanguage": "JSONata" in the state.'
             checks.error("unknown-field", at(pointer, field), f"expected a field of a choice rule, came {field!r}", hint)
     if len(kinds) != 1:
@@ -100,10 +100,10 @@ def read_condition(checks: Checks, document: Any, pointer: str, field: str) -> T
     if rule is None:
         return None
     for name in rule:
-        if name not in _RULE_JSONATA:
+        if name not in RULE_JSONATA:
             hint = "A comparison is written as a Condition in JSONata." if name in (*OPERATORS, *LOGIC, "Variable") else ""
             message = f"expected a field of a choice rule in JSONata, came {name!r}"
-            checks.error("unknown-field", at(pointer, name), message, hint or did_you_mean(name, _RULE_JSONATA))
+            checks.error("unknown-field", at(pointer, name), message, hint or did_you_mean(name, RULE_JSONATA))
     if not checks.required(rule, "Condition", pointer, 'Write one like "{% $states.input.total > 100 %}".'):
         return None
     condition, here = rule["Condition"], at(pointer, "Condition")

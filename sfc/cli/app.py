@@ -20,6 +20,7 @@ from sfc.cli import (
     overview,
     roles,
     schedules,
+    schemas,
     starts,
     tasks,
     topics,
@@ -43,7 +44,7 @@ app = typer.Typer(
 COMMANDS: list[Callable[..., None]] = [
     *(roles.dev, roles.demo, roles.engine, roles.trigger, roles.worker, roles.gateway, roles.scheduler),
     *(documents.deploy, starts.start, flows.signal, topics.publish, topics.tail),
-    *(overview.stats, documents.validate, graph.graph, overview.settings, overview.version),
+    *(overview.stats, documents.validate, graph.graph, schemas.schema, overview.settings, overview.version),
     *(trying.run, trying.step),
 ]
 

@@ -16,8 +16,8 @@ from sfc.registry.scaling import check_scale
 from sfc.registry.schedule_document import check_schedule, refuse_schedule_fields
 from sfc.registry.shapes import NAME, Checks, did_you_mean, join, shown
 
-_FIELDS = ("Name", "Group", "MessageType", "Triggers", "Input", "Retention", "Resources", "Scale")
-_TRIGGER_FIELDS = ("Id", "Topic", "FlowId", "When", "From", "Schedule", "TimeZone", "Input", "CatchUp")
+FIELDS = ("Name", "Group", "MessageType", "Triggers", "Input", "Retention", "Resources", "Scale")
+TRIGGER_FIELDS = ("Id", "Topic", "FlowId", "When", "From", "Schedule", "TimeZone", "Input", "CatchUp")
 _LATER = ("sfc", "grpc")
 _ROUTES = "task:NAME, topic:NAME, blueprint:NAME, signal:NAME or an http(s) URL"
 
@@ -119,7 +119,7 @@ def _section(checks: Checks, value: Any) -> None:
     if value is None:
         checks.add("missing-field", "/Sfc", "a blueprint needs a name to be deployed.", "Add Sfc: {Name: …}.")
         return
-    section = checks.fields(value, "/Sfc", _FIELDS, ["Name"])
+    section = checks.fields(value, "/Sfc", FIELDS, ["Name"])
     checks.absent(section, "/Sfc", {"Input": "A schema of the input"})
     if "Scale" in section:
         check_scale(checks, section["Scale"], "/Sfc/Scale", module_needed=False)
@@ -144,7 +144,7 @@ def _section(checks: Checks, value: Any) -> None:
 
 def _trigger(checks: Checks, value: Any, at: str, seen: set[str]) -> None:
     scheduled = isinstance(value, dict) and "Schedule" in value
-    trigger = checks.fields(value, at, _TRIGGER_FIELDS, ["Id"] if scheduled else ["Id", "Topic"])
+    trigger = checks.fields(value, at, TRIGGER_FIELDS, ["Id"] if scheduled else ["Id", "Topic"])
     if scheduled:
         check_schedule(checks, trigger, at)
     else:

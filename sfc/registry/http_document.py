@@ -11,7 +11,7 @@ from sfc.errors import InvalidDocument
 from sfc.registry.shapes import Checks, join, shown
 from sfc.wire.http_call import METHODS, REDIRECTS, RESULTS, is_status, read_body, read_text, read_url, read_value
 
-_FIELDS = (
+FIELDS = (
     "Url", "Method", "Headers", "Query", "Body", "Body.$", "Auth", "Success", "RetryOn", "Error", "Result", "Redirects",
     "ConnectTimeoutSeconds", "TimeoutSeconds",
 )  # fmt: skip
@@ -21,7 +21,7 @@ _PLACES = re.compile(r"\$\{secret:[^{}]*\}|\{\$[^{}]*\}")
 
 
 def check_http(checks: Checks, value: Any, at: str) -> None:
-    http = checks.fields(value, at, _FIELDS, ["Url"])
+    http = checks.fields(value, at, FIELDS, ["Url"])
     if "Url" in http:
         check_url(checks, http["Url"], join(at, "Url"))
     for field, words in (("Method", METHODS), ("Result", RESULTS), ("Redirects", REDIRECTS)):

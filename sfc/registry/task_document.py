@@ -10,11 +10,11 @@ from sfc.registry.http_document import check_http
 from sfc.registry.scaling import check_scale
 from sfc.registry.shapes import Checks, join, shown
 
-_FIELDS = (
+FIELDS = (
     "Name", "Comment", "Kafka", "Http", "Grpc", "TimeoutSeconds", "HeartbeatSeconds", "Retry", "Delivery",
     "Concurrency", "RateLimit", "Scale", "Input", "Output",
 )  # fmt: skip
-_NOT_YET = {
+NOT_YET = {
     "Grpc": "A gRPC task",
     "Concurrency": "A limit of jobs at work",
     "RateLimit": "A rate limit",
@@ -26,8 +26,8 @@ _NOT_YET = {
 def check_task(document: dict[str, Any]) -> list[Problem]:
     """All that is wrong with a task document."""
     checks = Checks()
-    checks.fields(document, "", _FIELDS, ["Name"])
-    checks.absent(document, "", _NOT_YET)
+    checks.fields(document, "", FIELDS, ["Name"])
+    checks.absent(document, "", NOT_YET)
     if "Name" in document:
         checks.name(document["Name"], "/Name")
     if "Comment" in document and not isinstance(document["Comment"], str):
