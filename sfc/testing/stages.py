@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from sfc.asl import Failure, Machine, PassState, State
+from sfc.asl import Failure, Machine, MapState, PassState, State
 from sfc.asl.checks import did_you_mean
 from sfc.engine import events as e
 from sfc.engine.commands import Start
@@ -24,9 +24,10 @@ from sfc.testing.running import NOW, Endless, carrying, milliseconds
 from sfc.testing.world import Life, World
 from sfc.wire.ids import flow_id
 
-_WITH_PARAMETERS = ("Task", "Parallel", "Map", "Pass")
+_WITH_PARAMETERS = ("Task", "Parallel", "Pass")
+_WITH_RESULT = (*_WITH_PARAMETERS, "Map")
 _WITH_SELECTOR = ("Task", "Parallel", "Map")
-_BEGUN = (e.TaskScheduled, e.ParallelStarted)
+_BEGUN = (e.TaskScheduled, e.ParallelStarted, e.MapStarted)
 _BEFORE = "(variables)"
 
 
@@ -121,7 +122,7 @@ def _decisive(events: list[e.AnyEvent], state: str, retries: int) -> int | None:
 def _conclude(made: Step, life: Life, at: int, state: State) -> None:
     event = life.events[at]
     for earlier in life.events[:at]:
-        if isinstance(earlier, e.TaskFailed | e.TaskTimedOut | e.ParallelFailed):
+        if isinstance(earlier, e.TaskFailed | e.TaskTimedOut | e.ParallelFailed | e.MapFailed):
             made.error, made.cause = earlier.error, earlier.cause
     match event:
         case e.RetryScheduled():
@@ -172,6 +173,9 @@ def _before(stages: dict[str, Any], state: State, raw: Any, context: Any, begun:
         if not _stage(stages, "afterInputPath", state.input_path, raw, context):
             return UNSET
         value = stages["afterInputPath"]
+    if isinstance(begun, e.MapStarted) and isinstance(state, MapState):
+        name = "afterItemBatcher" if state.batcher is not None else "afterItems" if state.jsonata else "afterItemsPath"
+        stages[name] = value if begun.items is UNSET else begun.items
     if state.kind not in _WITH_PARAMETERS:
         return value
     name = "afterArguments" if state.jsonata else "afterParameters"
@@ -184,7 +188,7 @@ def _before(stages: dict[str, Any], state: State, raw: Any, context: Any, begun:
 
 def _after(stages: dict[str, Any], state: State, raw: Any, result: Any, context: Any) -> None:
     """From the result to what OutputPath is applied to."""
-    if state.kind not in _WITH_PARAMETERS:
+    if state.kind not in _WITH_RESULT:
         return
     value = stages["result"] = result
     if state.jsonata:
@@ -212,7 +216,7 @@ def _result(state: State, events: list[e.AnyEvent], effective: Any) -> Any:
         return state.result_of(effective)
     if state.kind not in _WITH_SELECTOR:
         return effective
-    if not any(isinstance(event, e.TaskSucceeded | e.ParallelSucceeded) and event.branch == 0 for event in events):
+    if not any(isinstance(event, e.TaskSucceeded | e.ParallelSucceeded | e.MapSucceeded) and event.branch == 0 for event in events):
         return UNSET
     result = _folded(events).branches[0].result
     return effective if result is UNSET else result

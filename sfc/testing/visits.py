@@ -49,7 +49,7 @@ def visits_of(history: Iterable[dict[str, Any]]) -> list[Visit]:
             visit = inside[branch]
             if kind == "TaskScheduled":
                 visit.attempts = row["attempt"]
-            elif kind in ("TaskFailed", "TaskTimedOut", "ParallelStateFailed"):
+            elif kind in ("TaskFailed", "TaskTimedOut", "ParallelStateFailed", "MapStateFailed"):
                 visit.error = row.get("error")
         if kind in ("ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted"):
             ended = {"ExecutionFailed": "failed", "ExecutionTimedOut": "the flow's time was up", "ExecutionAborted": "stopped"}[kind]

@@ -125,3 +125,17 @@ def test_a_token_in_the_arguments_is_that_of_the_job() -> None:
     asked: list[Any] = []
     made = step(machine({"A": task(Parameters={"token.$": "$$.Task.Token"})}), "A", {}, mocks={"A": asked.append})
     assert made.stages["afterParameters"] == asked[0]
+
+
+def test_a_map_shows_its_items_and_its_result() -> None:
+    inner = {"StartAt": "I", "States": {"I": task()}}
+    mapped = {"Type": "Map", "ItemsPath": "$.l", "ItemSelector": {"v.$": "$$.Map.Item.Value"}, "ResultPath": "$.o", "ItemProcessor": inner}
+    machine_of_map = machine({"A": {**mapped, "Next": "B"}, "B": {"Type": "Succeed"}})
+    made = step(machine_of_map, "A", {"l": [1, 2]}, mocks={"I": lambda given: given["v"] * 10})
+    assert (made.stages["afterItemsPath"], made.stages["result"], made.next) == ([1, 2], [10, 20], "B")
+    assert made.output == {"l": [1, 2], "o": [10, 20]}
+    batches = machine({"A": {**mapped, "ItemBatcher": {"MaxItemsPerBatch": 2}, "ItemSelector": {"v": 1}, "End": True}})
+    assert "afterItemBatcher" in step(batches, "A", {"l": [1, 2]}, mocks={"I": {"return": 0}}).stages
+    failed = step(machine_of_map, "A", {"l": [1]}, mocks={"I": {"throw": {"error": "Gone"}}})
+    assert (failed.status, failed.error, "result" in failed.stages) == ("FAILED", "Gone", False)
+    assert step(machine_of_map, "A", {"l": 1}).error == "States.Runtime"
