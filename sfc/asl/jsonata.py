@@ -29,10 +29,10 @@ ERROR_OUTPUT: Final = (*INPUT, "errorOutput")
 Evaluate = Callable[[Any, Any], Any]  # (the state's input, context) -> a value; raises Stop
 
 # Part of what decide decides: see sfc.engine.rules before changing one. The library bounds no memory: what an expression can hold is about
-# its steps times the longest list, so both are chosen for payloads of at most 256 KiB. A step takes 0.1 µs, in a regular expression up to 14.
+# its steps times the longest list, so both are chosen for payloads of at most 256 KiB. A step takes 0.1 µs, of a regular expression 14.
 _LIMITS: dict[str, int] = {
     "max_depth": 500,
-    "max_steps": 100_000,
+    "max_steps": 200_000,
     "max_array_length": 10_000,
     "max_string_length": 262_144,
     "max_result_size": 1_048_576,
