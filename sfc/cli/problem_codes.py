@@ -43,6 +43,10 @@ CODES = {
     "unreachable-state": "No way leads from StartAt to the state.",
     "bad-path": "A path or an intrinsic function can't be understood.",
     "literal-path": "A text looks like a path or a function, but its field's name does not end in .$: it stays as it is.",
+    # JSONata and variables.
+    "bad-jsonata": "An expression makes no sense, or sees what its place does not have.",
+    "unknown-function": "An expression calls a function that JSONata does not have.",
+    "variable-of-outer-scope": "A state assigns a variable that a scope around it assigns.",
     # Errors, retries, times.
     "states-all-alone": "States.ALL stands with other names.",
     "states-all-last": "States.ALL stands in an entry that is not the last.",

@@ -100,7 +100,7 @@ def _follow(event: e.Event, open_: OpenStates) -> Visit | None:
             if event.caught is None and visit.since_ms >= 0:
                 visit.duration_ms = max(event.at_ms - visit.since_ms, 0)
             return visit
-        case e.TaskFailed() | e.TaskTimedOut():
+        case e.TaskFailed() | e.TaskTimedOut() | e.EvaluationFailed():
             open_.failing = event.branch
         case e.RetryScheduled():
             _drop_below(open_, event.branch)
