@@ -25,17 +25,24 @@ INNER = {
     "Retry": [{"ErrorEquals": ["Outer"], "MaxAttempts": 1}],
     "End": True,
 }
+CHANCE = {
+    **task("c", Retry=RETRY),
+    "QueryLanguage": "JSONata",
+    "Arguments": {"id": "{% $uuid() %}", "at": "{% $now() %}", "first": "{% $first %}"},
+    "Assign": {"drawn": "{% [$random(), $states.result.n] %}"},
+    "Output": "{% $states.result.n > 3 ? $states.result.no : $states.result %}",  # sometimes nothing
+}
 SIGNALLED = {
     "S": {"Type": "Task", "Resource": "signal:go", "TimeoutSeconds": 15, "Retry": RETRY, "Next": "S2"},
     "S2": {"Type": "Task", "Resource": "signal:go", "End": True},
 }
 STATES: dict[str, Any] = {
-    "A": task("a", ResultPath="$.a", Next="P"),
+    "A": task("a", ResultPath="$.a", Assign={"first.$": "$"}, Next="P"),
     "P": {
         "Type": "Parallel",
         "Branches": [
             {"StartAt": "I", "States": {"I": INNER}},
-            {"StartAt": "V", "States": {"V": task("c", Retry=RETRY)}},
+            {"StartAt": "V", "States": {"V": CHANCE}},
             {"StartAt": "S", "States": SIGNALLED},
             {"StartAt": "K", "States": {"K": {"Type": "Task", "Resource": "blueprint:pay@2", "Retry": RETRY, "End": True}}},
         ],
@@ -43,7 +50,7 @@ STATES: dict[str, Any] = {
         "Catch": CATCH,
         "Next": "Z",
     },
-    "Z": {"Type": "Task", "Resource": "topic:audit", "End": True},
+    "Z": {"Type": "Task", "Resource": "topic:audit", "Parameters": {"id.$": "States.UUID()", "first.$": "$first"}, "End": True},
 }
 PROGRAM = program_of(STATES, blueprints={"pay@2": "h"}, TimeoutSeconds=120, Sfc={"Group": "retail"})
 SUBJECTS = ["blueprint:orders", "version:orders@1", "group:retail", "task:a", "task:b", "task:c"]

@@ -81,6 +81,13 @@ def test_a_failing_branch_fails_its_own_state_and_the_parallel_not_its_siblings(
         assert counts(*events, cut=cut) == expected
 
 
+def test_a_branch_whose_output_can_not_be_evaluated_fails_its_own_state() -> None:
+    start = e.ParallelStarted(1, 0, 0, branch=0, ids=[1, 2])
+    unfit = e.EvaluationFailed(1, 0, 0, branch=1, state="L", location="Output")
+    events: list[e.AnyEvent] = [entered("Both"), start, entered("L", branch=1), entered("R", branch=2), unfit, PARALLEL_FAILED, END]
+    assert counts(*events) == {"Both": (1, 0, 1, 0, []), "L": (1, 0, 1, 0, []), "R": (1, 0, 0, 0, [])}
+
+
 def test_a_parallel_that_is_retried_begins_new_branches() -> None:
     start = [e.ParallelStarted(1, 0, 0, branch=0, ids=ids) for ids in ([1, 2], [3, 4])]
     first: list[e.AnyEvent] = [
