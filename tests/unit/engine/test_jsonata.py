@@ -238,3 +238,58 @@ def test_values_pass_from_one_language_to_the_other() -> None:
     )
     mixed.start({"n": 1}, wait=WAITER)
     assert mixed.output == {"m": 2}
+
+
+def mapping(**fields: Any) -> dict[str, Any]:
+    inner = {"StartAt": "I", "States": {"I": {**END, "Output": "{% $states.input %}"}}}
+    return {"Type": "Map", "ItemProcessor": inner, "End": True, **fields}
+
+
+@pytest.mark.parametrize(
+    ("fields", "output"),
+    [
+        ({"Items": [1, "{% $states.input.n %}"]}, [1, 5]),
+        ({"Items": "{% [1..$states.input.n] %}", "MaxConcurrency": "{% $states.input.n - 4 %}"}, [1, 2, 3, 4, 5]),
+        ({"Items": ["a", "b"], "ItemSelector": {"at": "{% $states.context.Map.Item.Index %}", "n": "{% $states.input.n %}"}},
+         [{"at": 0, "n": 5}, {"at": 1, "n": 5}]),
+        ({"Items": [1, 2], "Output": "{% $sum($states.result) %}"}, 3),
+    ],
+)  # fmt: skip
+def test_a_map_over_items_of_an_expression(fields: dict[str, Any], output: Any) -> None:
+    assert started({"n": 5}, A=mapping(**fields)).output == output
+
+
+@pytest.mark.parametrize(
+    ("items", "what"),
+    [
+        ("{% 1 %}", "returned an unexpected result type. Expected 'array', but was 'number' for value: 1"),
+        ("{% {'foo': 'bar'} %}", "returned an unexpected result type. Expected 'array', but was 'object' for value: {\"foo\":\"bar\"}"),
+        ("{% null %}", "returned an unexpected result type. Expected 'array', but was 'null' for value: null"),
+        ("{% $fn := function($x){$x} %}", "returned an unsupported result type."),
+    ],
+)
+def test_items_that_are_no_list_fail_the_map(items: str, what: str) -> None:
+    bench = started({}, A=mapping(Items=items))
+    assert (bench.living.error, bench.living.cause) == (QUERY, said(items[3:-3], "Items", what))
+    assert bench.names()[1:3] == ["MapStateEntered", "EvaluationFailed"]
+
+
+def test_without_items_the_input_has_to_be_a_list() -> None:
+    assert started([1, 2], A=mapping()).output == [1, 2]
+    bench = started({"a": 1}, A=mapping())
+    assert bench.living.error == QUERY
+    assert "Map state input must be an array but was: " in str(bench.living.cause)
+
+
+def test_iterations_read_the_variables_around_them_and_keep_theirs() -> None:
+    states = {
+        "I": {"Type": "Pass", "Assign": {"mine": "{% $states.input * $factor %}"}, "Next": "J"},
+        "J": {**END, "Output": "{% $mine %}"},
+    }
+    bench = started(
+        [1, 2, 3],
+        A={"Type": "Pass", "Assign": {"factor": 10}, "Next": "M"},
+        M={"Type": "Map", "ItemProcessor": {"StartAt": "I", "States": states}, "Next": "Z"},
+        Z={**END, "Output": {"all": "{% $states.input %}", "mine": "{% $exists($mine) %}"}},
+    )
+    assert bench.output == {"all": [10, 20, 30], "mine": False}
