@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from sfc.asl import InvalidBlueprint, Machine, TaskState, compile_machine
 from sfc.engine.link import target_of
 from sfc.engine.program import Program, Target
-from sfc.errors import BadInput
+from sfc.errors import BadInput, MalformedRecord
 from sfc.registry.blueprint_document import name_of_blueprint
 from sfc.registry.documents import SUFFIXES, load_documents, parse_document
+from sfc.testing.mocks import payload
 
 UNNAMED = "blueprint"
 HASH = "in-memory"
@@ -60,6 +61,10 @@ def load(definition: Definition, tasks: Mapping[str, Mapping[str, Any]] | None =
         machine = compile_machine(document)
     except InvalidBlueprint as e:
         raise InvalidBlueprint(what, e.problems) from None
+    try:
+        payload(document, what)
+    except MalformedRecord as e:
+        raise BadInput(f"{what} has a text that can't be written: {e.message}") from e
     known = {**_tasks_beside(folder), **(tasks or {})}
     return Loaded(document, machine, link_for_mocks(document, machine, known))
 

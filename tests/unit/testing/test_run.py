@@ -65,6 +65,12 @@ def test_a_definition_that_is_no_object_is_an_invalid_blueprint(definition: Any)
         run(definition)
 
 
+def test_a_definition_with_a_text_that_is_no_unicode_or_a_value_that_is_no_json_is_refused() -> None:
+    for result, said in (("\ud800", "a text that can't be written"), (object(), "is no JSON value")):
+        with pytest.raises(BadInput, match=said):
+            run(machine({"A": {"Type": "Pass", "Result": result, "End": True}}))
+
+
 def test_a_wait_of_a_week_ends_at_once() -> None:
     outcome = run(machine({"A": {"Type": "Wait", "Seconds": WEEK, "End": True}}), now=datetime(2025, 6, 1))
     assert outcome.seconds == WEEK
