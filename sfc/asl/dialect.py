@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from sfc.asl.checks import Checks, at
 from sfc.asl.choice import OPERATORS
+from sfc.asl.fields import FIELDS, FIELDS_JSONATA
 from sfc.asl.policies import CATCHER, CATCHER_JSONATA, RETRIER
-from sfc.asl.state_reader import FIELDS, FIELDS_JSONATA
 from sfc.errors import Problem
 
 _STATE = tuple(dict.fromkeys(("Type", *(field for fields in (*FIELDS.values(), *FIELDS_JSONATA.values()) for field in fields))))

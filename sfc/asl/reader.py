@@ -7,11 +7,12 @@ from typing import Any
 
 from sfc.asl.checks import Checks, at, came, did_you_mean
 from sfc.asl.dialect import modernise, original
+from sfc.asl.fields import LANGUAGES
 from sfc.asl.hazards import hazards
 from sfc.asl.machine import Machine
 from sfc.asl.policies import read_retry
 from sfc.asl.retry import Retrier
-from sfc.asl.state_reader import LANGUAGES, StateReader
+from sfc.asl.state_reader import StateReader
 from sfc.asl.states import State, Step
 from sfc.asl.template import read_template
 from sfc.asl.variables import assigned_names

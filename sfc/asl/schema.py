@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sfc.asl.choice import LOGIC, OPERATORS, RULE, RULE_JSONATA
+from sfc.asl.fields import FIELDS, FIELDS_JSONATA
 from sfc.asl.map_reader import BATCHER, CONFIG, READER, READER_CONFIG, READER_OTHERS, WRITER, WRITER_CONFIG
 from sfc.asl.policies import CATCHER, CATCHER_JSONATA, RETRIER
 from sfc.asl.reader import BRANCH, MACHINE
 from sfc.asl.schema_fields import FIELD, PATH, SPEC, Schema, told, whole
-from sfc.asl.state_reader import FIELDS, FIELDS_JSONATA
 
 _TYPES = {
     "Task": ("Work that a service does.", "task-state"),

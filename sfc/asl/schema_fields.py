@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sfc.asl.fields import FIELDS, LANGUAGES
 from sfc.asl.policies import RESERVED
-from sfc.asl.state_reader import FIELDS, LANGUAGES
 from sfc.asl.states import SECONDS_MAX
 
 Schema = dict[str, Any]

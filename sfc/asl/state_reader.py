@@ -7,8 +7,9 @@ from typing import Any
 
 from sfc.asl.checks import Checks, at, came, did_you_mean
 from sfc.asl.choice import read_condition, read_rule
+from sfc.asl.fields import FIELDS, FIELDS_JSONATA, IN_OTHER, LANGUAGES, NOT_YET, TYPES, WAITS
 from sfc.asl.jsonata import INPUT, RESULT, is_expression
-from sfc.asl.map_reader import OWN, read_map
+from sfc.asl.map_reader import read_map
 from sfc.asl.policies import read_catch, read_result_path, read_retry
 from sfc.asl.states import (
     SECONDS_MAX,
@@ -29,62 +30,6 @@ from sfc.asl.template import read_template
 from sfc.asl.timestamps import parse_timestamp
 from sfc.asl.values import is_whole, read_typed, read_value
 from sfc.asl.variables import read_assign
-
-_EVERY = ("Type", "Comment", "QueryLanguage")
-_PATHS = ("InputPath", "OutputPath")
-_MOVES = ("Next", "End")
-_WORK = (*_MOVES, *_PATHS, "Parameters", "ResultSelector", "ResultPath", "Retry", "Catch", "Assign")
-_WAITS = ("Seconds", "Timestamp", "SecondsPath", "TimestampPath")
-
-FIELDS: dict[str, tuple[str, ...]] = {
-    "Task": (
-        *_EVERY, *_WORK, "Resource", "TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds", "HeartbeatSecondsPath", "Credentials",
-    ),
-    "Parallel": (*_EVERY, *_WORK, "Branches"),
-    "Map": (*_EVERY, *_WORK, *OWN),
-    "Pass": (*_EVERY, *_MOVES, *_PATHS, "Parameters", "ResultPath", "Result", "Assign"),
-    "Wait": (*_EVERY, *_MOVES, *_PATHS, *_WAITS, "Assign"),
-    "Choice": (*_EVERY, *_PATHS, "Choices", "Default", "Assign"),
-    "Succeed": (*_EVERY, *_PATHS),
-    "Fail": (*_EVERY, "Error", "ErrorPath", "Cause", "CausePath"),
-}  # fmt: skip
-"""The fields of each type in JSONPath."""
-_LEAVING = ("Assign", "Output")
-_WORK_JSONATA = (*_MOVES, *_LEAVING, "Retry", "Catch")
-_OWN_JSONATA = ("Items", *(name for name in OWN if not name.endswith("Path")))
-FIELDS_JSONATA: dict[str, tuple[str, ...]] = {
-    "Task": (*_EVERY, *_WORK_JSONATA, "Arguments", "Resource", "TimeoutSeconds", "HeartbeatSeconds", "Credentials"),
-    "Parallel": (*_EVERY, *_WORK_JSONATA, "Arguments", "Branches"),
-    "Map": (*_EVERY, *_WORK_JSONATA, *_OWN_JSONATA),
-    "Pass": (*_EVERY, *_MOVES, *_LEAVING),
-    "Wait": (*_EVERY, *_MOVES, *_LEAVING, "Seconds", "Timestamp"),
-    "Choice": (*_EVERY, *_LEAVING, "Choices", "Default"),
-    "Succeed": (*_EVERY, "Output"),
-    "Fail": (*_EVERY, "Error", "Cause"),
-}
-"""The fields of each type in JSONata."""
-LANGUAGES = ("JSONPath", "JSONata")
-_TYPES = tuple(FIELDS)
-_NOT_YET = {"Detached": "detached branches (Detached) are", "Join": "Join is"}
-
-_IN_OTHER = {
-    "Output": "In JSONPath: OutputPath, ResultSelector and ResultPath.",
-    "Arguments": "In JSONPath: Parameters.",
-    "Parameters": "In JSONata: Arguments.",
-    "ResultSelector": "In JSONata: Output.",
-    "ResultPath": "In JSONata: Output.",
-    "OutputPath": "In JSONata: Output.",
-    "Result": "In JSONata: Output.",
-    "InputPath": "In JSONata every field sees $states.input.",
-    "SecondsPath": "In JSONata: an expression in Seconds.",
-    "TimestampPath": "In JSONata: an expression in Timestamp.",
-    "TimeoutSecondsPath": "In JSONata: an expression in TimeoutSeconds.",
-    "HeartbeatSecondsPath": "In JSONata: an expression in HeartbeatSeconds.",
-    "ErrorPath": "In JSONata: an expression in Error.",
-    "CausePath": "In JSONata: an expression in Cause.",
-    "ItemsPath": "In JSONata: Items.",
-    "Items": "In JSONPath: ItemsPath.",
-}
 
 ReadBranch = Callable[[Any, str, Any], str | None]  # (branch, pointer, query language) -> the name of its first state
 
@@ -107,13 +52,13 @@ class StateReader:
     def read(self, value: Any) -> State | None:
         checks = self.checks
         document = checks.object(value, self.pointer, "a state")
-        if document is None or not checks.required(document, "Type", self.pointer, f"Write one of {', '.join(_TYPES)}."):
+        if document is None or not checks.required(document, "Type", self.pointer, f"Write one of {', '.join(TYPES)}."):
             self.ends = True  # nothing is known of it: no further complaint on its account
             return None
         self.document = document
         kind = document["Type"]
-        if not isinstance(kind, str) or kind not in _TYPES:
-            checks.error("unknown-type", self.at("Type"), f"expected one of {', '.join(_TYPES)}, {came(kind)}", did_you_mean(kind, _TYPES))
+        if not isinstance(kind, str) or kind not in TYPES:
+            checks.error("unknown-type", self.at("Type"), f"expected one of {', '.join(TYPES)}, {came(kind)}", did_you_mean(kind, TYPES))
             self.ends = True
             return None
         checks.text(document, "Comment", self.pointer)
@@ -142,12 +87,12 @@ class StateReader:
         for field in self.document:
             if field in self.known:
                 continue
-            if field in _NOT_YET:
-                self.checks.not_yet(self.at(field), _NOT_YET[field])
+            if field in NOT_YET:
+                self.checks.not_yet(self.at(field), NOT_YET[field])
                 continue
             owners = [owner for owner, names in (FIELDS_JSONATA if self.jsonata else FIELDS).items() if field in names]
             if field in other[kind]:
-                hint = f"{field} belongs to {language}. {_IN_OTHER.get(field, '')}".strip()
+                hint = f"{field} belongs to {language}. {IN_OTHER.get(field, '')}".strip()
             else:
                 hint = f"{field} belongs to {', '.join(owners)}." if owners else did_you_mean(field, self.known)
             self.checks.error("unknown-field", self.at(field), f"expected a field of a {kind} state, came {field!r}", hint)
@@ -298,7 +243,7 @@ class StateReader:
 
     def _wait(self) -> State:
         given = self.common()
-        waits = tuple(field for field in _WAITS if field in self.known)
+        waits = tuple(field for field in WAITS if field in self.known)
         fields = self.checks.one_at_most(self.document, waits, self.pointer)
         if not fields:
             self.checks.error("missing-field", self.pointer, f"expected one of {', '.join(waits)}, came none", 'Write "Seconds": 10.')

@@ -10,7 +10,7 @@ import pytest
 from sfc.engine.commands import ReplyTo
 from sfc.engine.events import ExecutionFailed, StateExited
 from sfc.engine.flow import Branch, Flow
-from sfc.engine.moves import size_over
+from sfc.engine.sizes import size_over
 from tests.unit.engine.bench import Bench, program_of, task
 
 WAITER = ReplyTo("replies", "gw", "1")

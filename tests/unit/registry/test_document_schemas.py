@@ -15,8 +15,8 @@ import yaml
 from typer.testing import CliRunner
 
 from sfc.asl import validate
+from sfc.asl.fields import FIELDS, FIELDS_JSONATA
 from sfc.asl.schema_fields import SPEC
-from sfc.asl.state_reader import FIELDS, FIELDS_JSONATA
 from sfc.cli.app import app
 from sfc.registry.document_schemas import document_schema
 from sfc.registry.documents import Loader
