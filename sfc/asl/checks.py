@@ -18,14 +18,19 @@ def at(pointer: str, *tokens: str | int) -> str:
     return pointer + "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
 
 
+def nearest(word: Any, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant."""
+    by_lower = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6) if isinstance(word, str) else []
+    return by_lower[near[0]] if near else None
+
+
 def did_you_mean(word: Any, known: Iterable[str]) -> str:
     """A hint naming the nearest known word, or all of them when they are few, or ''."""
     words = list(known)
-    if isinstance(word, str):
-        by_lower = {each.lower(): each for each in words}
-        near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-        if near:
-            return f"Did you mean {by_lower[near[0]]!r}?"
+    near = nearest(word, words)
+    if near is not None:
+        return f"Did you mean {near!r}?"
     return f"Known here: {', '.join(words)}." if 0 < len(words) <= 12 else ""
 
 

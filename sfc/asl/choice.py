@@ -67,15 +67,16 @@ def read_rule(checks: Checks, document: Any, pointer: str, *, top: bool) -> Test
         return None
     kinds = [field for field in rule if field in (*LOGIC, *OPERATORS)]
     allowed = (*LOGIC, *OPERATORS, "Variable", "Comment", *(RULE if top else ()))
-    for field in rule:
-        if field not in allowed:
-            hint = f"Only the outermost rule has {field}." if field in RULE else did_you_mean(field, allowed)
-            if field in RULE_JSONATA and field not in RULE:
-                hint = f'{field} belongs to JSONata: write "QueryLanguage": "JSONata" in the state.'
-            checks.error("unknown-field", at(pointer, field), f"expected a field of a choice rule, came {field!r}", hint)
+    unknown = [field for field in rule if field not in allowed]
+    for field in unknown:
+        hint = f"Only the outermost rule has {field}." if field in RULE else did_you_mean(field, allowed)
+        if field in RULE_JSONATA and field not in RULE:
+            hint = f'{field} belongs to JSONata: write "QueryLanguage": "JSONata" in the state.'
+        checks.error("unknown-field", at(pointer, field), f"expected a field of a choice rule, came {field!r}", hint)
     if len(kinds) != 1:
-        shown = " and ".join(kinds) or "none"
-        checks.error("bad-rule", pointer, f"expected exactly one comparison operator, or And, Or, Not, came {shown}")
+        if kinds or not unknown:  # else it is the operator that is misspelt
+            shown = " and ".join(kinds) or "none"
+            checks.error("bad-rule", pointer, f"expected exactly one comparison operator, or And, Or, Not, came {shown}")
         return None
     kind = kinds[0]
     here = at(pointer, kind)

@@ -117,7 +117,9 @@ class _Walk:
             else:
                 for index, by in repeated:
                     where = "twice in one list" if by < 0 else f"which entry {by} takes"
-                    self.checks.warning("repeated-error", at(here, index), f"expected each error once, came {listed[index]}, {where}")
+                    self.checks.warning(
+                        "repeated-error", at(here, index), f"expected each error once, came {listed[index]}, {where}", "Remove it."
+                    )
             for index, name in enumerate(listed):
                 self.error_name(name, at(here, index))
                 taken.setdefault(name, number)

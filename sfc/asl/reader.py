@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sfc.asl.checks import Checks, at, came, did_you_mean
+from sfc.asl.checks import Checks, at, came, did_you_mean, nearest
 from sfc.asl.dialect import modernise, original
 from sfc.asl.fields import LANGUAGES
 from sfc.asl.hazards import hazards
@@ -135,12 +135,13 @@ class _Reader:
         if not isinstance(states, dict) or not states:
             checks.wrong_type(at(pointer, "States"), "an object with at least one state", states)
             return None
-        start_at = None
+        start_at, first = None, None
         if checks.required(document, "StartAt", pointer, "Write the name of the first state."):
             start_at = self.target(document["StartAt"], at(pointer, "StartAt"), states)
+            first = start_at or nearest(document["StartAt"], states)
         outer = self.variables
         self.variables = self.assigned(states, at(pointer, "States"))
-        edges: dict[str, list[str]] = {}
+        edges: dict[str, list[str | None]] = {}  # None: nobody knows where to
         ends = False
         for name, state in states.items():
             here = at(pointer, "States", name)
@@ -150,14 +151,16 @@ class _Reader:
             made = reader.read(state)
             if made is not None:
                 self.states.setdefault(name, made)
-            edges[name] = [found for value, where in reader.targets if (found := self.target(value, where, states)) is not None]
+            edges[name] = [self.target(value, where, states) or nearest(value, states) for value, where in reader.targets]
+            edges[name] += [None] if reader.unread else []
             ends = ends or reader.ends
         self.variables = outer
-        if not ends:
+        clear = all(target is not None for targets in edges.values() for target in targets)
+        if not ends and clear:
             hint = 'Give the last state "End": true, or end in a Succeed or Fail state.'
             checks.error("no-terminal-state", at(pointer, "States"), "expected a state that ends, came none", hint)
-        if start_at is not None:
-            reached = set(_reach(start_at, edges))
+        if first is not None and clear:
+            reached = set(_reach(first, edges))
             for name in states:
                 if name not in reached:
                     message = f"expected a way from StartAt to every state, came none to {name!r}"
@@ -205,12 +208,12 @@ class _Reader:
                 )
 
 
-def _reach(start: str, edges: dict[str, list[str]]) -> Iterator[str]:
+def _reach(start: str, edges: dict[str, list[str | None]]) -> Iterator[str]:
     seen, todo = {start}, [start]
     while todo:
         name = todo.pop()
         yield name
         for following in edges.get(name, ()):
-            if following not in seen:
+            if following is not None and following not in seen:
                 seen.add(following)
                 todo.append(following)

@@ -45,6 +45,7 @@ class StateReader:
         self.language = language
         self.targets: list[tuple[Any, str]] = []
         self.ends = False
+        self.unread = False  # where it leads is not known
         self.document: dict[str, Any] = {}
         self.jsonata = False
         self.known: tuple[str, ...] = ()  # the fields of its type in its language
@@ -53,13 +54,15 @@ class StateReader:
         checks = self.checks
         document = checks.object(value, self.pointer, "a state")
         if document is None or not checks.required(document, "Type", self.pointer, f"Write one of {', '.join(TYPES)}."):
-            self.ends = True  # nothing is known of it: no further complaint on its account
+            self.ends = self.unread = True  # nothing is known of it: no further complaint on its account
             return None
         self.document = document
         kind = document["Type"]
         if not isinstance(kind, str) or kind not in TYPES:
             checks.error("unknown-type", self.at("Type"), f"expected one of {', '.join(TYPES)}, {came(kind)}", did_you_mean(kind, TYPES))
             self.ends = True
+            self.unread = "Next" not in document
+            self.targets += [] if self.unread else [(document["Next"], self.at("Next"))]
             return None
         checks.text(document, "Comment", self.pointer)
         self.jsonata = self.own_language() == "JSONata"

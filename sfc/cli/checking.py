@@ -104,5 +104,8 @@ def of_a_deploy(documents: Sequence[Read], problems: Iterable[Problem]) -> list[
 
 
 def in_order(found: list[Found]) -> list[Found]:
-    """By line and column; those without a place last."""
-    return sorted(found, key=lambda f: (f.place is None, f.place or Place(0, 0, 0)))
+    """By line and column; those without a place last. What stands once, under an anchor, and is used several times is told once."""
+    once: dict[Any, Found] = {}
+    for one in found:
+        once.setdefault((one.place or one.problem.pointer, one.problem.code, one.problem.message), one)
+    return sorted(once.values(), key=lambda f: (f.place is None, f.place or Place(0, 0, 0)))

@@ -204,7 +204,7 @@ def test_the_extension_member_is_left_to_others_and_sound_documents_have_no_prob
 
 def test_states_named_by_a_catcher_or_a_rule_are_reached() -> None:
     assert validate({"StartAt": "A", "States": {**catching(Next="B")["States"], "B": END}}) == []
-    assert validate(rule(Variable="$.a", IsNull=True)) == []
+    assert [p.code for p in validate(rule(Variable="$.a", IsNull=True))] == ["choice-without-default"]
 
 
 @pytest.mark.parametrize("nest", [lambda inner: {"Not": inner}, lambda inner: [inner]])
