@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sfc.engine import loop
 from sfc.engine.commands import ChildEnded, DispatchFailed, Heartbeat, HoldChild, Pause, Redrive, Resume, Signal, Start, Stop
 from sfc.engine.events import AnyEvent, ExecutionResumed
 from sfc.engine.flow import next_due_ms
@@ -36,6 +38,24 @@ SIGNALLED = {
     "S": {"Type": "Task", "Resource": "signal:go", "TimeoutSeconds": 15, "Retry": RETRY, "Next": "S2"},
     "S2": {"Type": "Task", "Resource": "signal:go", "End": True},
 }
+EACH = {
+    "Type": "Map",
+    "MaxConcurrency": 2,
+    "ItemProcessor": {
+        "StartAt": "M",
+        "States": {"M": task("b", TimeoutSeconds=30, Next="N"), "N": {"Type": "Wait", "Seconds": 3, "End": True}},
+    },
+    "Retry": [{"ErrorEquals": ["Once"], "IntervalSeconds": 1, "MaxAttempts": 1}],
+    "Catch": [{"ErrorEquals": ["Caught"], "Next": "W"}],
+    "End": True,
+}
+AROUND = {
+    "Type": "Map",
+    "ItemsPath": "$$.Execution.Input.items",
+    "ItemSelector": {"of.$": "$$.Map.Item.Index", "rows": [1, 2, 3]},
+    "ItemProcessor": {"StartAt": "O", "States": {"O": {**EACH, "ItemsPath": "$.rows"}, "W": {"Type": "Pass", "End": True}}},
+    "End": True,
+}
 STATES: dict[str, Any] = {
     "A": task("a", ResultPath="$.a", Assign={"first.$": "$"}, Next="P"),
     "P": {
@@ -45,6 +65,7 @@ STATES: dict[str, Any] = {
             {"StartAt": "V", "States": {"V": CHANCE}},
             {"StartAt": "S", "States": SIGNALLED},
             {"StartAt": "K", "States": {"K": {"Type": "Task", "Resource": "blueprint:pay@2", "Retry": RETRY, "End": True}}},
+            {"StartAt": "E", "States": {"E": AROUND}},
         ],
         "ResultPath": "$.p",
         "Catch": CATCH,
@@ -152,7 +173,7 @@ def free(bench: Bench) -> None:
 def finish(bench: Bench) -> None:
     """Frees the flow, then answers what is asked and lets time pass, until nothing is left to be done."""
     free(bench)
-    for _ in range(100):
+    for _ in range(200):
         flow = bench.flow
         if flow is None or not flow.running:
             return
@@ -173,11 +194,23 @@ def finish(bench: Bench) -> None:
 @settings(max_examples=250, deadline=None, derandomize=True)
 @given(st.lists(st.sampled_from(SUBJECTS), max_size=2, unique=True), st.lists(step, max_size=40))
 def test_any_order_of_commands_leaves_a_state_that_its_events_fold_to(held: list[str], steps: list[tuple[str, int]]) -> None:
+    any_order(held, steps)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(SUBJECTS), max_size=2, unique=True), st.lists(step, max_size=40))
+def test_so_does_a_flow_that_yields_at_every_turn(held: list[str], steps: list[tuple[str, int]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "PORTION_STEPS", 2)
+        any_order(held, steps)
+
+
+def any_order(held: list[str], steps: list[tuple[str, int]]) -> None:
     bench = Bench(PROGRAM)
     standing = Standing(bench)
     for subject in held:
         bench.hold(subject)
-    bench.start({"n": 0}, keep_id=True)
+    bench.start({"n": 0, "items": [0, 1]}, keep_id=True)
     standing.look(bench.history)
     reported: set[str] = set()
     for what, n in steps:
