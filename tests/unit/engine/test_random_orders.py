@@ -42,18 +42,18 @@ EACH = {
     "Type": "Map",
     "MaxConcurrency": 2,
     "ItemProcessor": {
-        "StartAt": "M",
-        "States": {"M": task("b", TimeoutSeconds=30, Next="N"), "N": {"Type": "Wait", "Seconds": 3, "End": True}},
+        "StartAt": "EM",
+        "States": {"EM": task("b", TimeoutSeconds=30, Next="EN"), "EN": {"Type": "Wait", "Seconds": 3, "End": True}},
     },
     "Retry": [{"ErrorEquals": ["Once"], "IntervalSeconds": 1, "MaxAttempts": 1}],
-    "Catch": [{"ErrorEquals": ["Caught"], "Next": "W"}],
+    "Catch": [{"ErrorEquals": ["Caught"], "Next": "EW"}],
     "End": True,
 }
 AROUND = {
     "Type": "Map",
     "ItemsPath": "$$.Execution.Input.items",
     "ItemSelector": {"of.$": "$$.Map.Item.Index", "rows": [1, 2, 3]},
-    "ItemProcessor": {"StartAt": "O", "States": {"O": {**EACH, "ItemsPath": "$.rows"}, "W": {"Type": "Pass", "End": True}}},
+    "ItemProcessor": {"StartAt": "EO", "States": {"EO": {**EACH, "ItemsPath": "$.rows"}, "EW": {"Type": "Pass", "End": True}}},
     "End": True,
 }
 STATES: dict[str, Any] = {
@@ -65,7 +65,7 @@ STATES: dict[str, Any] = {
             {"StartAt": "V", "States": {"V": CHANCE}},
             {"StartAt": "S", "States": SIGNALLED},
             {"StartAt": "K", "States": {"K": {"Type": "Task", "Resource": "blueprint:pay@2", "Retry": RETRY, "End": True}}},
-            {"StartAt": "E", "States": {"E": AROUND}},
+            {"StartAt": "EA", "States": {"EA": AROUND}},
         ],
         "ResultPath": "$.p",
         "Catch": CATCH,
@@ -210,7 +210,7 @@ def any_order(held: list[str], steps: list[tuple[str, int]]) -> None:
     standing = Standing(bench)
     for subject in held:
         bench.hold(subject)
-    bench.start({"n": 0, "items": [0, 1]}, keep_id=True)
+    bench.start({"n": 0, "items": [1, 2, 3]}, keep_id=True)
     standing.look(bench.history)
     reported: set[str] = set()
     for what, n in steps:
