@@ -60,13 +60,26 @@ CODES = {
     # Choice.
     "bad-rule": "A choice rule has no comparison, or several.",
     "choice-without-default": "A Choice without Default: what no rule takes fails the flow.",
+    # Map.
+    "needs-distributed": "A field of a distributed Map in one whose Mode is INLINE.",
+    "no-effect": "A field that means nothing here.",
     # Resources and the registry.
     "unknown-resource": "Nothing is known that runs the Resource.",
     "unknown-task": "There is no task of this name.",
-    "unknown-version": "The task has no such version.",
+    "unknown-blueprint": "There is no blueprint of this name.",
+    "own-blueprint": "A blueprint starts itself, in the version that is to be saved.",
+    "cycle": "Blueprints that are deployed together start one another in a ring.",
+    "unknown-version": "The task or blueprint has no such version.",
     "two-by-key": "Two branches would wait for replies on one topic that nothing tells apart.",
     "same-topic": "Jobs and replies share a topic.",
     "retired": "The blueprint is retired.",
     "other-kind": "A draft is of another kind than its name says.",
     "other-name": "A draft's document has another name than the draft.",
 }
+WARNINGS = frozenset(
+    {
+        "unreachable-state", "literal-path", "unknown-error", "never-raised", "never-matches", "repeated-error", "long-timeout",
+        "timeout-beyond-machine", "wait-of-zero", "choice-without-default", "no-effect",
+    }
+)  # fmt: skip
+"""Codes of warnings: what is right by the language and yet hardly what was meant. All others are errors."""

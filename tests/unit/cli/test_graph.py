@@ -34,6 +34,16 @@ def test_the_picture_in_the_docs_is_the_present_one() -> None:
     assert drawn(order(), "tmall-order", "svg") == IMAGE.read_text(), f"sfc graph {ORDER.relative_to(ROOT)} -o {IMAGE.relative_to(ROOT)}"
 
 
+def test_the_picture_of_a_flow_in_the_docs_is_the_present_one() -> None:
+    events = [entered("Receive"), left("Receive"), entered("Paid?"), left("Paid?"), entered("Split"), {"type": "ExecutionFailed"}]
+    picture = drawn(order(), "tmall-order:T880140 · tmall-order@1 · FAILED", "svg", statuses_of(events))
+    assert picture == (IMAGE.parent / "flow.svg").read_text()
+
+
+def test_the_outline_in_the_guide_is_the_present_one() -> None:
+    assert drawn(order(), "tmall-order", "text").strip() in (ROOT / "docs" / "guide" / "diagrams.md").read_text()
+
+
 def test_the_picture_is_whole_and_names_every_state() -> None:
     picture = ElementTree.fromstring(drawn(order(), "a <b> & c", "svg"))
     texts = [element.text for element in picture.iter(f"{SVG}text")]
