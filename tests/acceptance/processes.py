@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 STOP_S = 15.0
-_ADDRESS = re.compile(r"answers on (http://[^\s\"]+)")
+_ADDRESS = re.compile(r"(?:answers on|sfc dev) +(http://[^\s\"]+)")
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -87,7 +87,7 @@ class Processes:
 
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
         self._folder = folder
-        self._settings = settings
+        self.settings = settings
         self.all: list[Process] = []
 
     def start(self, name: str, *command: str, **settings: str) -> Process:
@@ -98,7 +98,7 @@ class Processes:
         return self._run(name, [sys.executable, *command], {})
 
     def _run(self, name: str, command: list[str], settings: Mapping[str, str]) -> Process:
-        process = Process(name, command, {**self._settings, **settings}, self._folder)
+        process = Process(name, command, {**self.settings, **settings}, self._folder)
         self.all.append(process)
         return process
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 import uuid
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from sfc.bootstrap import open_log
@@ -21,13 +20,11 @@ from sfc.settings import Settings
 from sfc.wire.dead_letters import decode_dead_letter
 from sfc.wire.topics import Names
 from tests.acceptance.evidence import judge, read_histories, read_ledger, read_topic
+from tests.acceptance.orders import BLUEPRINT, MODULE, TASKS, TRIGGER_GROUP, expected_ends, members_at_work, order_lines
 from tests.acceptance.processes import Processes, environment, wait_for
 
-BLUEPRINT = Path(__file__).parents[2] / "blueprints" / "tmall-order"
-TRIGGER_GROUP = ("tmall-order", "orders")
 PORTION = 20  # orders published at once
 END_S = 60.0
-TASKS = ("order-receive", "order-split", "order-pick", "order-invoice", "order-send")
 
 
 @pytest.fixture
@@ -35,27 +32,6 @@ def log(kafka: str) -> Iterator[Log]:
     opened = open_log(Settings(kafka=kafka))
     yield opened
     opened.close()
-
-
-def expected_ends(lines: list[bytes]) -> dict[str, str]:
-    """Status by flow, from the records alone: nobody fills up the stock of a short order here."""
-    ends = {}
-    for line in lines:
-        try:
-            order = json.loads(line)
-        except ValueError:
-            continue
-        ends[f"tmall-order:{order['order_id']}"] = "SUCCEEDED" if order["paid"] and order.get("stock") != "short" else "FAILED"
-    return ends
-
-
-def members_at_work(admin: AdminClient, group: str) -> int:
-    """Members of a consumer group that have partitions."""
-    try:
-        described = admin.describe_consumer_groups([group])[group].result(10)
-    except KafkaException:  # nobody has joined it yet
-        return 0
-    return sum(bool(member.assignment.topic_partitions) for member in described.members)
 
 
 @pytest.mark.timeout(180)
@@ -68,7 +44,7 @@ def test_flows_outlive_an_engine_a_trigger_and_a_worker_that_are_killed(kafka: s
     blueprint = (folder / "blueprint.yaml").read_text(encoding="utf-8")
     (folder / "blueprint.yaml").write_text(blueprint.replace("Topic: order_created", f"Topic: {topic}"), encoding="utf-8")
     log.create([TopicSpec(topic, 4)])
-    lines = (BLUEPRINT / "orders.jsonl").read_bytes().splitlines()
+    lines = order_lines()
     expected = expected_ends(lines)
 
     settings = environment(
@@ -81,7 +57,7 @@ def test_flows_outlive_an_engine_a_trigger_and_a_worker_that_are_killed(kafka: s
         processes.start("monitor", "monitor")
         engines = [processes.start(f"engine-{n}", "engine") for n in (1, 2)]
         triggers = [processes.start(f"trigger-{n}", "trigger") for n in (1, 2)]
-        workers = [processes.start(f"worker-{n}", "worker", "sfc_workers.examples.tmall", "--no-common") for n in (1, 2)]
+        workers = [processes.start(f"worker-{n}", "worker", MODULE, "--no-common") for n in (1, 2)]
         deploy = processes.start("deploy", "deploy", str(folder), SFC_URL=gateway.url)
         assert deploy.exit_code(30) == 0, deploy.log
         wait_for("everybody's being ready", lambda: all(p.ready for p in processes.all if p is not deploy))
