@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sfc.asl import Machine, TaskState
+from sfc.asl import Machine, MapState, TaskState
 from sfc.asl.checks import did_you_mean
 from sfc.engine.commands import Complete, Fail
 from sfc.errors import BadInput, MalformedRecord
@@ -50,7 +50,7 @@ class Mocks:
     """Checked when made; one for each run, since it counts the answers given."""
 
     def __init__(self, mocks: Mapping[str, Any] | None, machine: Machine) -> None:
-        """Raises BadInput for states that are not there or are no Task, and for what is no answer."""
+        """Raises BadInput for states that are not there or that nobody answers, and for what is no answer."""
         self._answers: dict[str, list[Mock]] = {}
         self._given: dict[str, int] = {}
         if mocks is not None and not isinstance(mocks, Mapping):
@@ -59,8 +59,9 @@ class Mocks:
             state = machine.states.get(name)
             if state is None:
                 raise BadInput(f"mocks name the state {name!r}, which is not there. {did_you_mean(name, _tasks(machine))}".rstrip())
-            if not isinstance(state, TaskState):
-                raise BadInput(f"mocks name the state {name!r}, which is a {state.kind} state: only Task states are answered")
+            if not isinstance(state, TaskState) and not (isinstance(state, MapState) and state.reads):
+                only = "only Task states, and Maps with an ItemReader, are answered"
+                raise BadInput(f"mocks name the state {name!r}, which is a {state.kind} state: {only}")
             listed = list(answers) if isinstance(answers, Sequence) and not isinstance(answers, str) else [answers]
             if not listed:
                 raise BadInput(f"the list of mocks of state {name!r} is empty", hint=_EXAMPLE)

@@ -15,6 +15,7 @@ from sfc.errors import BadInput, MalformedRecord, SfcError
 from sfc.testing.definitions import HASH, VERSION, Definition, Loaded, load
 from sfc.testing.mocks import Mocks, payload
 from sfc.testing.outcome import Outcome, history_of, output_of, path_of
+from sfc.testing.readers import with_readers
 from sfc.testing.world import Carry, Life, Pulse, World
 from sfc.wire.ids import flow_id
 
@@ -67,7 +68,7 @@ def run(
         raise BadInput(f"the input can't be taken: {e.message}") from e
     mocked = Mocks(mocks, loaded.machine)
     world = World(milliseconds(now or NOW), carrying(mocked))
-    program = loaded.program
+    program = with_readers(loaded.program, mocked)
     whole_id = flow_id(program.name, name or "run")
     life = world.start(whole_id, program, Start(program.name, VERSION, HASH, given))
     if stop_after is not None:

@@ -20,6 +20,7 @@ from sfc.engine.turn import Turn
 from sfc.errors import BadInput
 from sfc.testing.definitions import HASH, VERSION, Definition, Loaded, load
 from sfc.testing.mocks import Mocks, payload
+from sfc.testing.readers import with_readers
 from sfc.testing.running import NOW, Endless, carrying, milliseconds
 from sfc.testing.world import Life, World
 from sfc.wire.ids import flow_id
@@ -74,8 +75,10 @@ def step(
     machine = loaded.machine
     if state not in machine.states:
         raise BadInput(f"there is no state {state!r}. {did_you_mean(state, machine.states)}".rstrip())
+    mocked = Mocks(mocks, machine)
     program = structs.replace(loaded.program, machine=_starting_at(machine, state, payload(dict(variables or {}), "variables")))
-    carried = carrying(Mocks(mocks, machine))
+    program = with_readers(program, mocked)
+    carried = carrying(mocked)
     dispatch = carried[DispatchJob]
 
     def dispatch_within(world: World, life: Life, job: DispatchJob) -> None:

@@ -30,6 +30,8 @@ def _started(turn: Turn, branch: Branch, state: MapState) -> Failure | bool:
     effective = turn.effective(state, branch)
     if isinstance(effective, Failure):
         return effective
+    if state.reads:
+        return Failure("States.ItemReaderFailed", f"the items of state {state.name!r} are read by nobody here: give it a mock")
     context = turn.context(branch)
     most = state.concurrency(effective, context)
     if isinstance(most, Failure):
