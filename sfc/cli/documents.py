@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
@@ -14,6 +14,7 @@ from sfc.cli.context import Json
 
 if TYPE_CHECKING:
     from sfc.cli.checking import Found
+    from sfc.registry.places import Read
 
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files (YAML or JSON) or folders of them.")]
 
@@ -40,9 +41,7 @@ def deploy(paths: Paths, as_json: Json = False) -> None:
         if not e.problems:
             raise
         _refused(of_a_deploy(read, e.problems))
-    for row in saved:
-        for warning in row.get("warnings") or ():
-            output.warn(f"{row.get('source') or row.get('name')}#{_warned(warning)}")
+    _warn(read, saved)
     columns = [
         output.Column("kind", lambda row: str(row.get("kind", ""))),
         output.Column("name", lambda row: str(row.get("name", "")), whole=True),
@@ -61,11 +60,19 @@ def _refused(found: Sequence[Found]) -> NoReturn:
     raise BadInput(f"nothing was deployed: {errors} problem{'s' * (errors != 1)}")
 
 
-def _warned(warning: dict[str, Any]) -> str:
+def _warn(read: Sequence[Read], saved: Sequence[Mapping[str, Any]]) -> None:
+    """Warnings of what was deployed, with their places where the gateway says of which file."""
+    from sfc.cli.checking import Found, located
     from sfc.errors import Problem
 
-    problem = Problem("", str(warning.get("pointer") or ""), str(warning.get("message")), str(warning.get("hint") or ""))
-    return f"{problem.pointer or '/'}: {problem.said()}"
+    by_source = {one.source: one for one in read}
+    for row in saved:
+        for warning in row.get("warnings") or ():
+            fields = {name: str(value) for name, value in warning.items() if name in ("code", "pointer", "message", "hint")}
+            problem = Problem(**{"code": "warning", "pointer": "", "message": "", **fields}, severity="warning")
+            source = str(row.get("source") or "")
+            found = located(by_source[source], problem) if source in by_source else Found(source or str(row.get("name")), problem)
+            _print([found], sys.stderr)
 
 
 def validate(

@@ -307,27 +307,7 @@ def test_deploy_sends_tasks_before_the_blueprints_that_name_them(tmp_path: Path)
     (documents,) = gateway.calls[0][1]
     assert [Path(source).name for source, _ in documents] == ["z.yaml", "a.yaml"]
     assert "new version" in result.out
-    assert result.err == "warning: t#/Retry: too many\n"
-
-
-def test_validate_lists_every_problem_with_its_pointer(tmp_path: Path) -> None:
-    file = tmp_path / "bad.yaml"
-    file.write_text("StartAt: Nowhere\nStates: {A: {Type: Pass, Next: B}}\nSfc: {Name: b}\n")
-    result = run("validate", str(file))
-    assert result.code == 3
-    assert "/StartAt" in result.out
-    assert "/States/A/Next" in result.out
-    (document,) = run("validate", str(file), "--json").json_lines
-    assert {p["pointer"] for p in document["problems"]} >= {"/StartAt", "/States/A/Next"}
-
-
-def test_validate_only_warns_of_a_task_that_it_can_not_see(tmp_path: Path) -> None:
-    file = tmp_path / "good.yaml"
-    file.write_text('StartAt: A\nStates: {A: {Type: Task, Resource: "task:elsewhere", End: true}}\nSfc: {Name: b}\n')
-    result = run("validate", str(file))
-    assert (result.code, result.out.splitlines()[-1]) == (0, "1 document, 0 problems, 1 warning")
-    assert f"{file}:2:36: warning: there is no task elsewhere." in result.out
-    assert result.out.splitlines()[0].endswith(" [unknown-task] /States/A/Resource")
+    assert result.err == "t: warning: too many [warning] /Retry\n"
 
 
 def test_publish_sends_lines_as_they_stand_and_says_which_had_no_key(tmp_path: Path) -> None:

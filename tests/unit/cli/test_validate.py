@@ -122,6 +122,36 @@ def test_sarif_goes_to_a_file_beside_what_is_printed(file: Path, tmp_path: Path)
     assert json.loads((tmp_path / "out.sarif").read_text())["version"] == "2.1.0"
 
 
+def test_a_task_that_can_not_be_seen_is_only_warned_of(tmp_path: Path) -> None:
+    file = tmp_path / "good.yaml"
+    file.write_text('StartAt: A\nStates: {A: {Type: Task, Resource: "task:elsewhere", End: true}}\nSfc: {Name: b}\n')
+    result = CliRunner().invoke(app, ["validate", str(file)])
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "1 document, 0 problems, 1 warning")
+    assert f"{file}:2:36: warning: there is no task elsewhere." in result.stdout
+    assert result.stdout.splitlines()[0].endswith(" [unknown-task] /States/A/Resource")
+
+
+class Hesitant:
+    """A gateway that deploys with a warning."""
+
+    def __enter__(self) -> Hesitant:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def deploy(self, documents: Any) -> Any:
+        problem = Problem("wait-of-zero", "/States/A/Type", "came 0", "Remove it.", "warning")._asdict()
+        return [{"kind": "blueprint", "name": "b", "version": 1, "source": documents[0][0], "warnings": [problem]}]
+
+
+def test_warnings_of_a_deploy_are_shown_in_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "client", Hesitant)
+    result = CliRunner().invoke(app, ["deploy", str(file)])
+    assert result.exit_code == 0
+    assert result.stderr == "wrong.yaml:3:13: warning: came 0. Remove it. [wait-of-zero] /States/A/Type\n"
+
+
 class Refusing:
     """A gateway that refuses what it gets."""
 
