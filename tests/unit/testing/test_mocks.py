@@ -126,7 +126,7 @@ def test_a_mock_is_not_changed_by_what_the_flow_makes_of_it() -> None:
     ("mocks", "said"),
     [
         ({"a": {"return": 1}}, "mocks name the state 'a', which is not there. Did you mean 'A'?"),
-        ({"B": {"return": 1}}, "'B', which is a Pass state: only Task states are answered"),
+        ({"B": {"return": 1}}, "'B', which is a Pass state: only Task states, and Maps"),
         ({"A": []}, "the list of mocks of state 'A' is empty"),
         ({"A": 5}, "mock 1 of state 'A' is 5"),
         ({"A": "x"}, "mock 1 of state 'A' is 'x'"),
