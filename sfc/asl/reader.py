@@ -103,6 +103,7 @@ class _Reader:
         if language not in LANGUAGES:
             message = f"expected JSONPath or JSONata, {came(language)}"
             checks.error("bad-value", "/QueryLanguage", message, did_you_mean(language, LANGUAGES))
+            language = nearest(language, LANGUAGES) or "JSONPath"  # said once; its states are read as they were probably meant
         timeout_s = checks.integer(document, "TimeoutSeconds", "", 1)
         self.collect(document, "")
         start_at = self.scope(document, "", language)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sfc.asl.checks import Checks, at, came, did_you_mean
+from sfc.asl.checks import Checks, at, came, did_you_mean, nearest
 from sfc.asl.choice import read_condition, read_rule
 from sfc.asl.fields import FIELDS, FIELDS_JSONATA, IN_OTHER, LANGUAGES, NOT_YET, TYPES, WAITS
 from sfc.asl.jsonata import INPUT, RESULT, is_expression
@@ -81,7 +81,8 @@ class StateReader:
             self.checks.error(
                 "bad-value", self.at("QueryLanguage"), f"expected JSONPath or JSONata, {came(language)}", did_you_mean(language, LANGUAGES)
             )
-        elif language == "JSONPath" and self.language == "JSONata":
+            return nearest(language, LANGUAGES) or self.language
+        if language == "JSONPath" and self.language == "JSONata":
             self.checks.error("bad-value", self.at("QueryLanguage"), "expected no JSONPath state in a JSONata machine")
         return language
 

@@ -90,3 +90,8 @@ def test_the_old_words_are_answered_with_what_to_write_instead() -> None:
         "/States/A/Mode": ("old-dialect", "Leave it out"),
         "/States/A/Processor": ("old-dialect", "Write Resource"),
     }
+
+
+def test_an_unknown_language_is_told_once_and_read_as_the_one_that_is_near() -> None:
+    document = {"QueryLanguage": "jsonata", "StartAt": "A", "States": {"A": {"Type": "Pass", "Output": "{% 1 %}", "End": True}}}
+    assert [(p.code, p.pointer) for p in validate(document)] == [("bad-value", "/QueryLanguage")]
