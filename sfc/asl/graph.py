@@ -88,11 +88,11 @@ def _about(kind: str, state: dict[str, Any]) -> str:
             for field in ("Seconds", "Timestamp", "SecondsPath", "TimestampPath"):
                 if field in state:
                     until = "until " if field.startswith("Timestamp") else ""
-                    return f"{until}{_text(state[field])}{' s' if field == 'Seconds' else ''}"
+                    return f"{until}{_bare(_text(state[field]))}{' s' if isinstance(state[field], int) else ''}"
         case "Fail":
             return _text(state.get("Error", state.get("ErrorPath")))
         case "Map":
-            return f"for each of {_text(state.get('Items', state.get('ItemsPath', '$')))}"
+            return f"for each of {_bare(_text(state.get('Items', state.get('ItemsPath', '$'))))}"
         case "Parallel" if state.get("Detached"):
             return "detached"
     return ""
@@ -100,6 +100,11 @@ def _about(kind: str, state: dict[str, Any]) -> str:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else "" if value is None else as_json(value)
+
+
+def _bare(text: str) -> str:
+    """An expression without its {% %}."""
+    return text.removeprefix("{%").removesuffix("%}").strip()
 
 
 def _edges(name: str, state: dict[str, Any]) -> Iterator[Edge]:
@@ -135,7 +140,7 @@ def _joined(edges: list[Edge]) -> Iterator[Edge]:
 def condition(rule: dict[str, Any]) -> str:
     """A choice rule as people read it: ``$.total > 100 and $.paid``."""
     if isinstance(rule.get("Condition"), str):
-        return str(rule["Condition"]).removeprefix("{%").removesuffix("%}").strip()
+        return _bare(rule["Condition"])
     for word in ("And", "Or"):
         if word in rule:
             inner = [condition(one) for one in _objects(rule[word])]

@@ -10,6 +10,7 @@ from sfc.cli.graph_svg import STATUSES
 
 _MERMAID = {"Choice": ("{{", "}}"), "Wait": ("([", "])"), "Succeed": ("([", "])"), "Fail": ("([", "])")}
 _DOT = {"Choice": "hexagon", "Succeed": "ellipse", "Fail": "ellipse", "Wait": "ellipse"}
+_ENTITIES = {"#": "#35;", "&": "#amp;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "`": "#96;"}
 Statuses = Mapping[str, str]
 
 
@@ -34,7 +35,7 @@ def mermaid(graph: Graph, statuses: Statuses | None = None) -> str:
 
 def _mermaid(graph: Graph, ids: dict[str, str], statuses: Statuses, indent: str, owner: str) -> Iterator[str]:
     if graph.start:
-        yield f"{indent}{owner}start(( )) --> {ids[graph.start]}"
+        yield f'{indent}{owner}begin((" ")) --> {ids[graph.start]}'
     for node in graph.nodes:
         label = _mermaid_text(_signed(node, statuses)) + (f"<br/><small>{_mermaid_text(node.about)}</small>" if node.about else "")
         if not node.inner:
@@ -54,13 +55,12 @@ def _mermaid(graph: Graph, ids: dict[str, str], statuses: Statuses, indent: str,
         yield f"{indent}{ids[edge.source]} {arrow}{label} {ids[edge.target]}"
     ends = [node for node in graph.nodes if node.ends and node.kind != "Fail"]
     for node in ends:
-        yield f"{indent}{ids[node.name]} --> {owner}end_((( )))"
+        yield f'{indent}{ids[node.name]} --> {owner}stop(((" ")))'
 
 
 def _mermaid_text(text: str) -> str:
-    for character, entity in (("&", "&amp;"), ('"', "&quot;"), ("<", "&lt;"), (">", "&gt;")):
-        text = text.replace(character, entity)
-    return text
+    """With Mermaid's own entities for what would end or change a label."""
+    return "".join(_ENTITIES.get(character, character) for character in text)
 
 
 def dot(graph: Graph, title: str, statuses: Statuses | None = None) -> str:

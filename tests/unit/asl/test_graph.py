@@ -59,6 +59,11 @@ def test_a_machine_has_its_states_and_its_ways() -> None:
     )
 
 
+def test_expressions_stand_without_their_signs() -> None:
+    states = {"A": {"Type": "Map", "Items": "{% $states.input %}"}, "B": {"Type": "Wait", "Seconds": "{% $s %}"}}
+    assert [node.about for node in read_graph({"States": states}).nodes] == ["for each of $states.input", "$s"]
+
+
 def test_branches_and_processors_are_graphs_of_their_own() -> None:
     graph = read_graph(MACHINE)
     assert [[inner.start for inner in node.inner] for node in graph.nodes] == [[], [], ["B", "C"], ["D"], []]

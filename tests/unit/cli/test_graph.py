@@ -99,8 +99,10 @@ def test_mermaid_has_subgraphs_and_quotes_what_it_must() -> None:
     text = drawn(document, "", "mermaid", {"Receive": "done", "Split": "current"})
     assert text.startswith("flowchart TD\n")
     assert 's4["Fulfil"]' in text
+    assert '  begin((" ")) --> s1\n' in text
+    assert '    s5 --> s4b1stop(((" ")))\n' in text
     assert text.count("subgraph") == text.count("end\n") == 3
-    assert '-->|"$.a = &quot;x\\&quot;&lt;y&gt;&quot;"| s3' in text
+    assert '-->|"$.a = #quot;x\\#quot;#lt;y#gt;#quot;"| s3' in text
     assert re.search(r"class s1 done\n", text)
     assert re.search(r"class s3 current\n", text)
 
