@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
+from sfc.asl import Failure
 from sfc.engine.commands import ChildEnded, HoldChild, Origin, Parent, Start, Stop
 from sfc.engine.effects import SendCommand
-from sfc.engine.flow import Branch, Flow
+from sfc.engine.flow import Flow
+from sfc.engine.ids import child_id
 from sfc.engine.program import Target
 from sfc.engine.turn import Turn
 
@@ -29,25 +33,53 @@ def depth_of(flow: Flow) -> int:
 
 def start_child(turn: Turn, child: str, target: Target, token: str, input: Any) -> None:
     """The child that answers the job with this token leaves for its shard."""
+    parent = _parent(turn, token)
+    _start(turn, child, Start(target.child, target.child_version, target.child_hash, input, origin=_origin(turn, "flow"), parent=parent))
+
+
+def start_iteration(turn: Turn, child: str, state: str, token: str, index: int, input: Any) -> None:
+    """An iteration of a distributed Map leaves for its shard: a flow of the same version that runs the Map's processor."""
+    flow = turn.flow
+    origin, parent = _origin(turn, "map", state), _parent(turn, token, index)
+    _start(turn, child, Start(flow.blueprint, flow.version, flow.hash, input, origin=origin, parent=parent, entry=state))
+
+
+def _start(turn: Turn, child: str, start: Start) -> None:
+    turn.effects.append(SendCommand(child, replace(start, traceparent=turn.flow.traceparent)))
+
+
+def _origin(turn: Turn, kind: str, state: str = "") -> Origin:
+    return Origin(kind, state, flow=turn.flow_id)
+
+
+def _parent(turn: Turn, token: str, index: int = -1) -> Parent:
     flow = turn.flow
     above = flow.parent.subjects if flow.parent else ()
-    subjects = tuple(dict.fromkeys((*above, *turn.program.subjects)))
-    start = Start(
-        target.child,
-        target.child_version,
-        target.child_hash,
-        input,
-        origin=Origin("flow", flow=flow.id),
-        traceparent=flow.traceparent,
-        parent=Parent(flow.id, token, depth_of(flow) + 1, subjects),
-    )
-    turn.effects.append(SendCommand(child, start))
+    return Parent(flow.id, token, depth_of(flow) + 1, tuple(dict.fromkeys((*above, *turn.program.subjects))), index)
+
+
+def map_child(flow: Flow, token: str, index: int) -> str:
+    """The id of an iteration's flow. ``token``: the Map's."""
+    return child_id(flow.blueprint, flow.id, flow.run, int(token.rsplit("/", 2)[1]), index)
+
+
+def failure_of(command: ChildEnded, child: str) -> Failure | None:
+    """What a child's end is to the state that awaits it; None for a success."""
+    match command.status:
+        case "SUCCEEDED":
+            return None
+        case "TIMED_OUT":
+            return Failure("States.Timeout", f"the child flow {child} ran longer than its TimeoutSeconds")
+        case "ABORTED":
+            return Failure(command.error or ABORTED, command.cause or f"the child flow {child} was stopped")
+        case _:
+            return Failure(command.error, command.cause)
 
 
 def report(turn: Turn, parent: Parent | None, status: str, output: Any = None, error: str | None = None, cause: str | None = None) -> None:
     """Tells the parent, where there is one, how the flow has ended."""
     if parent is not None:
-        turn.effects.append(SendCommand(parent.flow, ChildEnded(parent.token, status, output, error, cause)))
+        turn.effects.append(SendCommand(parent.flow, ChildEnded(parent.token, status, output, error, cause, parent.index)))
 
 
 class Before:
@@ -56,30 +88,57 @@ class Before:
     __slots__ = ("children", "held")
 
     def __init__(self, flow: Flow | None) -> None:
-        self.children: tuple[str, ...] = ()
+        self.children: _Awaited = {}
         self.held = False
         if flow is not None and flow.running:
-            ended = {outcome.token for outcome in flow.inbox}
-            self.children = tuple(branch.child for branch in _awaiting(flow) if branch.token not in ended)
+            self.children = _awaited(flow)
             self.held = _holds_children(flow)
+            for outcome in flow.inbox:  # who has ended hears no more
+                index = outcome.index if isinstance(outcome, ChildEnded) else -1
+                self.children.get(outcome.token, {}).pop(index, None)
 
 
 def settle(turn: Turn, before: Before) -> None:
     """Tells children what the decision means for them: who is not awaited any more is stopped, the others are held or let go."""
     flow = turn.known
-    awaited = {branch.child for branch in _awaiting(flow)} if flow is not None and flow.running else set()
-    started = [effect.flow for effect in turn.effects if isinstance(effect, SendCommand) and isinstance(effect.command, Start)]
-    for child in (*before.children, *started):
-        if child not in awaited and child != turn.ended_child:
-            cause = f"the flow {turn.flow_id}, which started it, does not wait for it any more"
-            turn.effects.append(SendCommand(child, Stop(PARENT_ENDED, cause)))
+    now = _awaited(flow) if flow is not None and flow.running else {}
+    for token, indexes in before.children.items():
+        left = now.get(token, {})
+        for index, child in indexes.items():
+            if index not in left:
+                _stop(turn, child or map_child(turn.flow, token, index))
+    for effect in list(turn.effects):
+        if isinstance(effect, SendCommand) and isinstance(effect.command, Start) and effect.command.parent is not None:
+            parent = effect.command.parent
+            if parent.index not in now.get(parent.token, {}):
+                _stop(turn, effect.flow)
     held = flow is not None and _holds_children(flow)
-    if held != before.held:
-        turn.effects += [SendCommand(child, HoldChild(held)) for child in before.children if child in awaited]
+    if held != before.held and flow is not None:
+        for token, indexes in before.children.items():
+            left = now.get(token, {})
+            turn.effects += [
+                SendCommand(child or map_child(flow, token, index), HoldChild(held)) for index, child in indexes.items() if index in left
+            ]
 
 
-def _awaiting(flow: Flow) -> list[Branch]:
-    return [branch for branch in flow.branches.values() if branch.child]
+_Awaited = dict[str, dict[int, str]]
+"""By the token of a job or a Map: the iterations at work, each with "", or the child of a job under -1."""
+
+
+def _awaited(flow: Flow) -> _Awaited:
+    found: _Awaited = {}
+    for branch in flow.branches.values():
+        if branch.child:
+            found[branch.token] = {-1: branch.child}
+        elif branch.phase == "spread" and branch.map is not None:
+            found[branch.token] = dict.fromkeys(branch.map.open, "")
+    return found
+
+
+def _stop(turn: Turn, child: str) -> None:
+    if child != turn.ended_child:
+        cause = f"the flow {turn.flow_id}, which started it, does not wait for it any more"
+        turn.effects.append(SendCommand(child, Stop(PARENT_ENDED, cause)))
 
 
 def _holds_children(flow: Flow) -> bool:

@@ -19,7 +19,7 @@ class ReplyTo(Struct, frozen=True, omit_defaults=True):
 
 
 class Origin(Struct, frozen=True, omit_defaults=True):
-    """What started a flow. ``kind``: topic, http, command, schedule, flow (``flow``: the parent's id)."""
+    """What started a flow. ``kind``: topic, http, command, schedule, flow and map (``flow``: the parent's id, ``trigger`` the Map)."""
 
     kind: str
     trigger: str = ""
@@ -37,6 +37,7 @@ class Parent(Struct, frozen=True, omit_defaults=True):
     token: str
     depth: int = 1
     subjects: tuple[str, ...] = ()
+    index: int = -1  # of an iteration of a distributed Map: the item's place
 
 
 class Start(Struct, frozen=True, omit_defaults=True, tag_field="command", tag="start"):
@@ -53,6 +54,7 @@ class Start(Struct, frozen=True, omit_defaults=True, tag_field="command", tag="s
     accepted: ReplyTo | None = None  # who waits for the verdict on the start
     traceparent: str = ""
     parent: Parent | None = None
+    entry: str = ""  # the distributed Map whose processor is run, not the whole machine
 
 
 class Complete(Struct, frozen=True, tag_field="command", tag="complete"):
@@ -153,6 +155,7 @@ class ChildEnded(Struct, frozen=True, omit_defaults=True, tag_field="command", t
     output: Any = None
     error: str | None = None
     cause: str | None = None
+    index: int = -1
 
 
 class HoldChild(Struct, frozen=True, tag_field="command", tag="hold-child"):

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from sfc.engine.commands import Complete, Dispatched, DispatchFailed, Fail, Origin, Parent, ReplyTo
+from sfc.engine.commands import ChildEnded, Complete, Dispatched, DispatchFailed, Fail, Origin, Parent, ReplyTo
 
 
 class Event(Struct, frozen=True, omit_defaults=True, tag_field="type"):
@@ -34,6 +34,7 @@ class ExecutionStarted(Event, frozen=True):
     wait: ReplyTo | None = None
     traceparent: str = ""
     parent: Parent | None = None
+    entry: str = ""
 
 
 class ExecutionSucceeded(Event, frozen=True):
@@ -106,7 +107,7 @@ class ExecutionResumed(Event, frozen=True):
 class OutcomeHeld(Event, frozen=True):
     """An answer came while the flow was held; it is taken when the flow resumes."""
 
-    outcome: Complete | Fail | Dispatched | DispatchFailed
+    outcome: Complete | Fail | Dispatched | DispatchFailed | ChildEnded
 
 
 class OutcomesTaken(Event, frozen=True):
@@ -262,6 +263,50 @@ class MapStarted(Event, frozen=True):
     refused: bool = False
 
 
+class MapRunStarted(Event, frozen=True):
+    """A distributed Map begins: its iterations are flows, which report with its ``token``. The rest is as in MapStarted."""
+
+    branch: int
+    token: str
+    length: int
+    limit: int = 0
+    size: int = 0
+    items: list[Any] | UnsetType = UNSET
+
+
+class ChildStarted(Event, frozen=True):
+    """The flow (``child``) of an iteration of a distributed Map is started; its input is told by its own history."""
+
+    branch: int
+    index: int
+    child: str
+
+
+class ChildSucceeded(Event, frozen=True):
+    """``size``: bytes of JSON of the output."""
+
+    branch: int
+    index: int
+    output: Any = None
+    size: int = 0
+
+
+class ChildFailed(Event, frozen=True):
+    """An iteration failed. ``tolerated``: the others go on; else the Map fails."""
+
+    branch: int
+    index: int
+    error: str | None = None
+    cause: str | None = None
+    tolerated: bool = False
+
+
+class MapRunSucceeded(Event, frozen=True):
+    """All iterations have ended; the list of the outputs is the state's result."""
+
+    branch: int
+
+
 class MapIterationStarted(Event, frozen=True):
     """A branch (``id``) for one item. ``input`` only where it is not the item itself."""
 
@@ -326,7 +371,8 @@ AnyEvent = (
     | ExecutionYielded | ExecutionContinued | StateEntered | StateExited | EvaluationFailed
     | SignalReceived | SignalTaken | TaskScheduled | TaskHeartbeat | TaskSucceeded | TaskFailed | TaskTimedOut | RetryScheduled
     | WaitStarted | ParallelStarted | ParallelSucceeded | ParallelFailed | BranchSucceeded
-    | MapStarted | MapIterationStarted | MapIterationSucceeded | MapIterationFailed | MapIterationAborted | MapSucceeded | MapFailed
+    | MapStarted | MapRunStarted | ChildStarted | ChildSucceeded | ChildFailed | MapRunSucceeded
+    | MapIterationStarted | MapIterationSucceeded | MapIterationFailed | MapIterationAborted | MapSucceeded | MapFailed
 )  # fmt: skip
 
 

@@ -60,6 +60,7 @@ def _started(event: e.ExecutionStarted) -> Flow:
         wait=event.wait,
         traceparent=event.traceparent,
         parent=event.parent,
+        entry=event.entry,
     )
 
 
@@ -329,6 +330,35 @@ def _map_started(flow: Flow, event: e.MapStarted) -> None:
     branch.map = Going(event.limit, event.items, size=event.size)
 
 
+def _map_run_started(flow: Flow, event: e.MapRunStarted) -> None:
+    branch = flow.branches[event.branch]
+    branch.phase = "spread"
+    branch.token = event.token
+    branch.due_ms = 0
+    branch.map = Going(event.limit, event.items, size=event.size)
+
+
+def _child_started(flow: Flow, event: e.ChildStarted) -> None:
+    branch = flow.branches[event.branch]
+    going = _going(branch)
+    going.results.append(None)
+    going.open.append(event.index)
+    _waits(flow, branch)
+
+
+def _child_succeeded(flow: Flow, event: e.ChildSucceeded) -> None:
+    going = _going(flow.branches[event.branch])
+    going.open.remove(event.index)
+    going.results[event.index] = event.output
+    going.size += event.size
+
+
+def _child_flow_failed(flow: Flow, event: e.ChildFailed) -> None:
+    going = _going(flow.branches[event.branch])
+    going.open.remove(event.index)
+    going.failed.append(event.index)
+
+
 def _iteration_started(flow: Flow, event: e.MapIterationStarted) -> None:
     parent = flow.branches[event.branch]
     going = _going(parent)
@@ -357,7 +387,7 @@ def _iteration_failed(flow: Flow, event: e.MapIterationFailed) -> None:
     going.failed.append(event.index)
 
 
-def _map_succeeded(flow: Flow, event: e.MapSucceeded) -> None:
+def _map_succeeded(flow: Flow, event: e.MapSucceeded | e.MapRunSucceeded) -> None:
     branch = flow.branches[event.branch]
     going = _going(branch)
     results = going.results
@@ -418,6 +448,11 @@ _ON: dict[type[e.Event], Callable[[Flow, Any], None]] = {
     e.ParallelFailed: _child_failed,
     e.BranchSucceeded: _nothing,
     e.MapStarted: _map_started,
+    e.MapRunStarted: _map_run_started,
+    e.ChildStarted: _child_started,
+    e.ChildSucceeded: _child_succeeded,
+    e.ChildFailed: _child_flow_failed,
+    e.MapRunSucceeded: _map_succeeded,
     e.MapIterationStarted: _iteration_started,
     e.MapIterationSucceeded: _iteration_succeeded,
     e.MapIterationFailed: _iteration_failed,

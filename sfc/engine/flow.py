@@ -6,13 +6,14 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from sfc.engine.commands import Complete, Dispatched, DispatchFailed, Fail, Origin, Parent, ReplyTo
+from sfc.engine.commands import ChildEnded, Complete, Dispatched, DispatchFailed, Fail, Origin, Parent, ReplyTo
 
 Status = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
-Phase = Literal["entered", "job", "waiting", "retrying", "branches", "done", "failed", "stopped"]
+Phase = Literal["entered", "job", "waiting", "retrying", "branches", "spread", "done", "failed", "stopped"]
 """entered: about to run · job: an answer is awaited · waiting: a Wait state's time · retrying: the pause before a retry ·
-branches: inside a Parallel or Map · done: a branch with its result · failed: where the flow failed · stopped: a sibling cut off by that."""
+branches: inside a Parallel or Map · spread: a distributed Map, whose iterations are flows of their own ·
+done: a branch with its result · failed: where the flow failed · stopped: a sibling cut off by that."""
 
 
 class Going(Struct, omit_defaults=True):
@@ -24,6 +25,7 @@ class Going(Struct, omit_defaults=True):
     living: int = 0
     failed: list[int] = field(default_factory=list)  # iterations whose failure was tolerated; the result leaves them out
     size: int = 0  # bytes of JSON of items and results
+    open: list[int] = field(default_factory=list)  # of a distributed Map: the iterations at work, which are no branches
 
 
 class Branch(Struct, omit_defaults=True):
@@ -80,7 +82,7 @@ class Flow(Struct, omit_defaults=True):
     paused_reason: str = ""
     held_since_ms: int = 0  # since when its timers stand still; 0: they run
     stood_ms: int = 0  # when it came to stand by a decision of its own (started under a hold, at a held task); 0: a hold came to it
-    inbox: list[Complete | Fail | Dispatched | DispatchFailed] = field(default_factory=list)  # answers that came while it was held
+    inbox: list[Complete | Fail | Dispatched | DispatchFailed | ChildEnded] = field(default_factory=list)  # what came while it was held
     signals: list[KeptSignal] = field(default_factory=list)  # in the order in which they came
     redrives: int = 0
     requests: list[str] = field(default_factory=list)  # ids of redrives and signals done, the last 20
@@ -89,6 +91,7 @@ class Flow(Struct, omit_defaults=True):
     wait: ReplyTo | None = None
     traceparent: str = ""
     parent: Parent | None = None  # who awaits its end
+    entry: str = ""  # the distributed Map of which it is an iteration; empty: it runs the whole machine
     parent_held_ms: int = 0  # since when the flow above is paused; 0: it is not
     yielded_ms: int = 0  # when it goes on that had much to do at once; 0: it did not yield
 

@@ -21,10 +21,11 @@ def job_hash(task: str, state: str, value: bytes) -> str:
     return sha256(f"{task}\0{state}\0".encode() + value).hexdigest()[:HASH_DIGITS]
 
 
-def child_id(blueprint: str, parent: str, run: int, seq: int) -> str:
+def child_id(blueprint: str, parent: str, run: int, seq: int, index: int = -1) -> str:
     """The id of the flow that a flow starts: made of parent, run and the number of its TaskScheduled event, without the token's hash
-    (EXACTLY-ONCE 2). One that would be too long is hashed."""
-    rest = f"{parent}.{run}.{seq}"
+    (EXACTLY-ONCE 2); of an iteration of a Map, of its MapRunStarted event and of the item's place. One that would be too long is
+    hashed."""
+    rest = f"{parent}.{run}.{seq}" if index < 0 else f"{parent}.{run}.{seq}-{index}"
     if len(blueprint) + 1 + len(rest) > FLOW_ID_CHARACTERS_MAX:
         rest = sha256(rest.encode()).hexdigest()[:CHILD_HASH_DIGITS]
     return f"{blueprint}:{rest}"

@@ -36,7 +36,7 @@ def link(
     ``blueprints`` the content hashes of blueprint versions, by the same. ``task_topic`` names
     the job topic of a task that names none, ``jobs_topic`` is that of the common workers; of a specific blueprint both are the one that
     ``specific_topic`` names. Raises InvalidDocument with every Resource that leads nowhere, every retention that is no duration
-    and every distributed Map, which nothing runs yet.
+    and every ItemReader and ResultWriter, which nothing runs yet.
     """
     sfc = document.get("Sfc") or {}
     if is_specific(document):
@@ -46,8 +46,10 @@ def link(
     problems: list[Problem] = []
     targets: dict[str, Target] = {}
     for state in machine.states.values():
-        if isinstance(state, MapState) and state.distributed:
-            problems.append(Problem("not-yet", state.pointer, f"the distributed Map {state.name!r} is not yet supported", "make it INLINE"))
+        if isinstance(state, MapState) and (state.reads or state.writes):
+            what = "ItemReader" if state.reads else "ResultWriter"
+            hint = "give the items in the state's input" if state.reads else "leave it out"
+            problems.append(Problem("not-yet", state.pointer, f"{what} of the Map {state.name!r} is not yet supported", hint))
         if isinstance(state, TaskState):
             found = target_of(str(resources.get(state.resource, state.resource)), tasks, task_topic, jobs_topic, blueprints)
             if isinstance(found, Target):
@@ -72,7 +74,8 @@ def link(
         group,
         (*version_subjects(name, version), *((f"group:{group}",) if group else ())),
         {state: f"task:{pinned[1]}" for state, target in targets.items() if (pinned := _PINNED(target.resource))},
-        any(target.child for target in targets.values()),
+        any(target.child for target in targets.values()) or any(isinstance(s, MapState) and s.distributed for s in machine.states.values()),
+        True,
     )
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from sfc.asl import MapState
 from sfc.engine import events as e
 from sfc.engine.flow import Branch
 from sfc.engine.limits import HISTORY_BYTES_MAX, PORTION_BYTES, PORTION_STEPS
 from sfc.engine.moves import RUNTIME, fail_flow
 from sfc.engine.shard import first_state
+from sfc.engine.spread import go_on
 from sfc.engine.states import ENTER
 from sfc.engine.turn import STEPS_MAX, Turn
 
@@ -68,4 +72,7 @@ def enter_pending(turn: Turn) -> None:
     for branch in turn.flow.branches.values():
         if branch.phase == "entered":
             turn.work.append((branch.id, branch.state or first_state(turn.program, turn.flow, branch)))
+    for branch in [branch for branch in turn.flow.branches.values() if branch.phase == "spread"]:
+        if turn.flow.branches.get(branch.id) is branch and branch.phase == "spread":
+            go_on(turn, branch, cast("MapState", turn.state_of(branch)))
     run(turn)

@@ -172,7 +172,7 @@ def succeed(turn: Turn, output: Any) -> None:
     flow, program = turn.flow, turn.program
     wait = flow.wait
     keep_until_ms, stub_output = 0, None
-    if flow.keep_id or program.keep_ids:
+    if flow.keep_id or (program.keep_ids and flow.parent is None):
         keep_until_ms = turn.now + program.ids_kept_ms
         stub_output = output if len(encode(output)) <= STUB_OUTPUT_BYTES_MAX else None
     turn.emit(e.ExecutionSucceeded, keep_until_ms, stub_output)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import cast
 
-from sfc.asl import TaskState
+from sfc.asl import MapState, TaskState
 from sfc.engine import events as e
-from sfc.engine.children import ABORTED
+from sfc.engine import spread
+from sfc.engine.children import failure_of
 from sfc.engine.commands import AnswerByKey, ChildEnded, Complete, Fail, Heartbeat
 from sfc.engine.flow import Branch
 from sfc.engine.loop import run
@@ -48,22 +49,28 @@ def answer_by_key(turn: Turn, command: AnswerByKey) -> None:
 
 
 def child_ended(turn: Turn, command: ChildEnded) -> None:
-    """A child's end answers the job that it was started for; it may come too late for that."""
+    """A child's end answers the job that it was started for, or is one of a distributed Map's; it may come too late for that."""
     token = command.token
+    if command.index >= 0:
+        _iteration_ended(turn, command)
+        return
     branch = open_job(turn, token)
     if branch is None or not branch.child:
         turn.closed = True
         return
-    child = turn.ended_child = branch.child
-    match command.status:
-        case "SUCCEEDED":
-            answer(turn, Complete(token, command.output))
-        case "TIMED_OUT":
-            answer(turn, Fail(token, "States.Timeout", f"the child flow {child} ran longer than its TimeoutSeconds"))
-        case "ABORTED":
-            answer(turn, Fail(token, command.error or ABORTED, command.cause or f"the child flow {child} was stopped"))
-        case _:
-            answer(turn, Fail(token, command.error, command.cause))
+    turn.ended_child = branch.child
+    failure = failure_of(command, branch.child)
+    answer(turn, Complete(token, command.output) if failure is None else Fail(token, failure.error, failure.cause))
+
+
+def _iteration_ended(turn: Turn, command: ChildEnded) -> None:
+    flow = turn.known
+    for branch in flow.branches.values() if flow is not None and flow.running else ():
+        if branch.phase == "spread" and branch.token == command.token:
+            spread.ended(turn, branch, cast("MapState", turn.state_of(branch)), command)
+            run(turn)
+            return
+    turn.closed = True
 
 
 def take(turn: Turn, branch: Branch, outcome: Outcome) -> None:

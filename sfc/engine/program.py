@@ -49,3 +49,4 @@ class Program(Struct, frozen=True):
     subjects: tuple[str, ...] = ()
     task_of: dict[str, str] = {}  # by Task state name; states whose target is no task are not in it
     starts_children: bool = False
+    spreads: bool = False  # distributed Maps start flows; False: their iterations run within the flow, where there is one flow alone

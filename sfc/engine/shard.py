@@ -126,7 +126,8 @@ def inherit(shard: ShardState, child: Flow) -> None:
 def first_state(program: Program, flow: Flow, branch: Branch) -> str:
     """Where the part of the machine starts that a new branch is to run."""
     if branch.parent < 0:
-        return program.machine.start_at
+        entry = program.machine.states.get(flow.entry)
+        return entry.start_at if isinstance(entry, MapState) else program.machine.start_at
     around = program.machine.states[flow.branches[branch.parent].state]
     if isinstance(around, MapState):
         return around.start_at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sfc.asl import MapState
 from sfc.engine import events as e
 from sfc.engine.children import NOT_STARTED, report
 from sfc.engine.commands import Start
@@ -26,9 +27,13 @@ def start(turn: Turn, command: Start) -> None:
     if program is None or program.hash != command.hash:
         _refuse(turn, command, turn.missing or _missing(command, program))
         return
+    entry = program.machine.states.get(command.entry)
+    if command.entry and not isinstance(entry, MapState):
+        _refuse(turn, command, Missing(UNKNOWN, f"{command.blueprint}@{command.version} has no Map {command.entry!r:.100}"))
+        return
     size = len(encode(command.input))
     fits = size <= PAYLOAD_BYTES_MAX  # one that does not is written nowhere
-    timeout_s = program.machine.timeout_s
+    timeout_s = 0 if command.entry else program.machine.timeout_s
     turn.emit(
         e.ExecutionStarted,
         turn.flow_id,
@@ -42,6 +47,7 @@ def start(turn: Turn, command: Start) -> None:
         command.wait,
         command.traceparent if len(command.traceparent) <= TRACEPARENT_CHARACTERS_MAX else "",
         command.parent,
+        command.entry,
     )
     if command.accepted is not None:
         turn.effects.append(Reply(command.accepted, turn.flow_id, "started"))

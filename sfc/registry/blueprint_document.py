@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sfc import asl
-from sfc.asl.nesting import PROCESSORS, is_distributed, machines_in
+from sfc.asl.nesting import PROCESSORS, machines_in
 from sfc.engine.link import duration_ms
 from sfc.errors import Problem
 from sfc.registry.http_document import check_url
@@ -108,9 +108,9 @@ def _within(pointer: str, place: tuple[str | int, ...]) -> str:
 def _distributed(checks: Checks, machine: Mapping[str, Any], pointer: str = "") -> None:
     """Good language that nothing runs yet."""
     for at, state in _states(machine, pointer):
-        if state.get("Type") == "Map" and is_distributed(state):
-            hint = "Leave its Mode out (or write INLINE), and what only a distributed Map has."
-            checks.not_yet(at, f"the distributed Map {at.rpartition('/')[2]!r}", hint)
+        for field, hint in (("ItemReader", "Give the items in the state's input."), ("ResultWriter", "Leave it out.")):
+            if state.get("Type") == "Map" and field in state:
+                checks.not_yet(join(at, field), f"The {field} of a Map", hint)
         for place, inner in machines_in(state):
             _distributed(checks, inner, _within(at, place))
 

@@ -6,12 +6,12 @@ from collections import OrderedDict
 
 import msgspec
 
+from sfc.engine.children import NOT_STARTED
 from sfc.engine.commands import (
     ChildEnded,
     Command,
     Dispatched,
     DispatchFailed,
-    Fail,
     Fire,
     FlowCommand,
     Hold,
@@ -273,11 +273,11 @@ class OwnedShard:
         """The topic takes less than what decide lets through: its limit was lowered."""
         _log.error("a command to a flow is too large for the log", action="command-too-large", flow=sent.flow, reason=reason)
         match sent.command:
-            case Start(parent=Parent(flow=parent, token=token)):
-                self._append(parent, DispatchFailed(token, reason))
-            case ChildEnded() as ended:
+            case Start(parent=Parent(flow=parent, token=token, index=index)):
+                self._append(parent, ChildEnded(token, "FAILED", None, NOT_STARTED, reason, index))
+            case ChildEnded(token=token, index=index):
                 there = partition_of(sent.flow.encode(), self._shards)
-                self._outlets.command(there, sent.flow.encode(), Fail(ended.token, DATA_LIMIT, reason))
+                self._outlets.command(there, sent.flow.encode(), ChildEnded(token, "FAILED", None, DATA_LIMIT, reason, index))
             case _:
                 pass
 

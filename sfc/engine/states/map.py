@@ -12,6 +12,7 @@ from sfc.engine.flow import Branch
 from sfc.engine.iterations import advance
 from sfc.engine.moves import fail, finish
 from sfc.engine.sizes import weigh
+from sfc.engine.spread import begin
 from sfc.engine.turn import Turn
 
 
@@ -48,10 +49,13 @@ def _started(turn: Turn, branch: Branch, state: MapState) -> Failure | bool:
     own = items is branch.data
     if own:
         turn.told = told  # the history has them already
+    spreads = state.distributed and turn.program.spreads
     limit = min(most or INLINE_LIVING_MAX, INLINE_LIVING_MAX)
     tolerance = state.tolerance(effective, context)
     if isinstance(tolerance, Failure):
         turn.emit(e.MapStarted, branch.id, len(items), refused=True)
         return tolerance
+    if spreads:
+        return begin(turn, branch, state, items, most, size)
     turn.emit(e.MapStarted, branch.id, len(items), limit, size, UNSET if own else items)
     return advance(turn, branch, state)

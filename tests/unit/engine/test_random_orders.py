@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfc.engine import loop
+from sfc.engine.children import map_child
 from sfc.engine.commands import ChildEnded, DispatchFailed, Heartbeat, HoldChild, Pause, Redrive, Resume, Signal, Start, Stop
+from sfc.engine.effects import SendCommand
 from sfc.engine.events import AnyEvent, ExecutionResumed
-from sfc.engine.flow import next_due_ms
+from sfc.engine.flow import Flow, next_due_ms
 from sfc.engine.shard import held_by
 from tests.unit.engine.bench import T0, Bench, program_of, task
 
@@ -33,6 +35,15 @@ CHANCE = {
     "Arguments": {"id": "{% $uuid() %}", "at": "{% $now() %}", "first": "{% $first %}"},
     "Assign": {"drawn": "{% [$random(), $states.result.n] %}"},
     "Output": "{% $states.result.n > 3 ? $states.result.no : $states.result %}",  # sometimes nothing
+}
+SPREAD = {
+    "Type": "Map",
+    "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "E", "States": {"E": {"Type": "Succeed"}}},
+    "ItemsPath": "$.items",
+    "MaxConcurrency": 2,
+    "ToleratedFailureCount": 1,
+    "Retry": [{"ErrorEquals": ["States.ExceedToleratedFailureThreshold"], "MaxAttempts": 1}],
+    "End": True,
 }
 SIGNALLED = {
     "S": {"Type": "Task", "Resource": "signal:go", "TimeoutSeconds": 15, "Retry": RETRY, "Next": "S2"},
@@ -64,6 +75,7 @@ STATES: dict[str, Any] = {
             {"StartAt": "I", "States": {"I": INNER}},
             {"StartAt": "V", "States": {"V": CHANCE}},
             {"StartAt": "S", "States": SIGNALLED},
+            {"StartAt": "M", "States": {"M": SPREAD}},
             {"StartAt": "K", "States": {"K": {"Type": "Task", "Resource": "blueprint:pay@2", "Retry": RETRY, "End": True}}},
             {"StartAt": "EA", "States": {"EA": AROUND}},
         ],
@@ -95,7 +107,7 @@ def take(bench: Bench, what: str, n: int) -> None:
         "ended": lambda: ended(bench, n),
         "signal": lambda: bench.do(Signal("go", {"s": n}, "Once" if n == 4 else None, request=f"s{n}" if n > 2 else "")),
         "stop": lambda: bench.do(Stop()),
-        "redrive": lambda: bench.do(Redrive(f"r{n}", {"n": n}, edited=n > 2)),
+        "redrive": lambda: bench.do(Redrive(f"r{n}", {"n": n, "items": [n]}, edited=n > 2)),
         "hold": lambda: bench.hold(SUBJECTS[n]) if not is_held(bench, SUBJECTS[n]) else None,
         "lift": lambda: bench.unhold(held[n % len(held)]) if (held := [s for s in SUBJECTS if is_held(bench, s)]) else None,
         "free": lambda: free(bench),
@@ -105,30 +117,54 @@ def take(bench: Bench, what: str, n: int) -> None:
         answers[what]()
 
 
+def reporting(bench: Bench, n: int) -> SendCommand | None:
+    """The start of one of the last children."""
+    starts = [sent for sent in bench.sent if isinstance(sent.command, Start)]
+    return starts[-1 - n if n < len(starts) else -1] if starts else None
+
+
 def ended(bench: Bench, n: int) -> None:
-    """The report of one of the last children."""
-    starts = [sent.command for sent in bench.sent if isinstance(sent.command, Start)]
-    if starts and (parent := starts[-1 - n if n < len(starts) else -1].parent) is not None:
+    """Its report."""
+    sent = reporting(bench, n)
+    if sent is not None and isinstance(sent.command, Start) and (parent := sent.command.parent) is not None:
         status = ("SUCCEEDED", "SUCCEEDED", "FAILED", "FAILED", "TIMED_OUT", "ABORTED")[n]
-        bench.do(ChildEnded(parent.token, status, {"n": n}, "Once" if n == 2 else "Broken" if n == 3 else None))
+        bench.do(ChildEnded(parent.token, status, {"n": n}, "Once" if n == 2 else "Broken" if n == 3 else None, index=parent.index))
 
 
-def check_children(bench: Bench, reported: set[str]) -> None:
-    """Each child that was started is awaited, has reported its end, or was stopped once; who is awaited stands as its parent does."""
-    flow = bench.flow
-    started = [sent.flow for sent in bench.sent if isinstance(sent.command, Start)]
-    stopped = [sent.flow for sent in bench.sent if isinstance(sent.command, Stop)]
-    assert len(set(started)) == len(started)
-    assert len(set(stopped)) == len(stopped)
-    open_ones = [] if flow is None else [(b.child, b.token) for b in flow.branches.values() if b.child]
-    awaited = {child for child, _ in open_ones}
-    assert set(started) - set(stopped) - reported <= awaited
-    assert not awaited & set(stopped)
-    kept = set() if flow is None else {outcome.token for outcome in flow.inbox}
-    for child, token in open_ones:
-        held = [sent.command.held for sent in bench.sent if sent.flow == child and isinstance(sent.command, HoldChild)]
-        if token not in kept:
-            assert (held or [False])[-1] == bench.living.paused
+def children_of(flow: Flow | None) -> list[tuple[str, str, int]]:
+    """The children whose end is awaited: id, token, and place in a Map."""
+    found: list[tuple[str, str, int]] = []
+    for branch in flow.branches.values() if flow is not None else ():
+        if branch.child:
+            found.append((branch.child, branch.token, -1))
+        elif branch.map is not None and flow is not None:
+            found += [(map_child(flow, branch.token, index), branch.token, index) for index in branch.map.open]
+    return found
+
+
+def awaited(flow: Flow | None) -> set[str]:
+    """Those of whom nothing has been heard."""
+    told = set() if flow is None else {(outcome.token, getattr(outcome, "index", -1)) for outcome in flow.inbox}
+    return {child for child, token, index in children_of(flow) if (token, index) not in told}
+
+
+class Family:
+    """Who was awaited before a step: by the step each of them is awaited still, has told its end, or is stopped; and stands as its
+    parent does."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.before = awaited(bench.flow)
+        self.sent = len(bench.sent)
+
+    def look(self, reported: str) -> None:
+        flow, sent = self.bench.flow, self.bench.sent[self.sent :]
+        started = [one.flow for one in sent if isinstance(one.command, Start)]
+        stopped = [one.flow for one in sent if isinstance(one.command, Stop)]
+        assert sorted(stopped) == sorted((self.before | set(started)) - {child for child, *_ in children_of(flow)} - {reported})
+        for child in awaited(flow):
+            held = [one.command.held for one in self.bench.sent if one.flow == child and isinstance(one.command, HoldChild)]
+            assert (held or [False])[-1] == self.bench.living.paused
 
 
 def is_held(bench: Bench, subject: str) -> bool:
@@ -180,8 +216,8 @@ def finish(bench: Bench) -> None:
         tokens = [b.token for b in flow.branches.values() if b.phase == "job" and not b.state.startswith("S")]
         if any(b.phase == "job" and b.state.startswith("S") for b in flow.branches.values()):
             bench.do(Signal("go"))
-        elif children := [b.token for b in flow.branches.values() if b.child]:
-            bench.do(ChildEnded(children[0], "SUCCEEDED", 1))
+        elif children := children_of(flow):
+            bench.do(ChildEnded(children[0][1], "SUCCEEDED", 1, index=children[0][2]))
         elif tokens:
             job = next(i for i, j in enumerate(bench.jobs) if j.token == tokens[0])
             bench.dispatched(job) if bench.jobs[job].target.kind == "topic" else bench.complete({"n": 1}, job=job)
@@ -212,21 +248,15 @@ def any_order(held: list[str], steps: list[tuple[str, int]]) -> None:
         bench.hold(subject)
     bench.start({"n": 0, "items": [1, 2, 3]}, keep_id=True)
     standing.look(bench.history)
-    reported: set[str] = set()
     for what, n in steps:
         bench.at(bench.shard.clock_ms - T0 + 1500 * n)
         if bench.flow is None:
             break
         told = len(bench.history)
-        open_before = {b.child for b in bench.flow.branches.values() if b.child}
-        stopped_before = len(bench.sent)
+        family = Family(bench)
+        reporter = sent.flow if what == "ended" and (sent := reporting(bench, n)) is not None else ""
         take(bench, what, n)
-        now_stopped = {sent.flow for sent in bench.sent[stopped_before:] if isinstance(sent.command, Stop)}
-        open_now = set() if bench.flow is None else {b.child for b in bench.flow.branches.values() if b.child}
-        reported |= open_before - open_now - now_stopped if what in ("ended", "resume", "free", "wake") else set()
-        if bench.flow is not None and not bench.flow.running:
-            reported |= open_before - now_stopped  # whose report waited in the inbox
-        check_children(bench, reported)
+        family.look(reporter)
         standing.look(bench.history[told:])
         flow = bench.flow
         if flow is None:

@@ -35,6 +35,8 @@ def family(bench: Bench) -> Bench:
     define(bench, "down", {"Work": work("task:echo@1", ResultPath="$.done")}, "retail")
     branches = [{"StartAt": name, "States": {name: work("blueprint:down@1")}} for name in ("L", "R")]
     define(bench, "up", {"Both": {"Type": "Parallel", "Branches": branches, "End": True}}, "retail")
+    each = {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "One", "States": {"One": work("task:echo@1")}}
+    define(bench, "many", {"Each": {"Type": "Map", "ItemProcessor": each, "MaxConcurrency": 7, "End": True}}, "retail")
     define(bench, "asked", {"Ask": work("signal:go")})
     define(bench, "wait", {"Child": work("blueprint:asked@1")}, "retail")
     return bench
@@ -107,6 +109,33 @@ def test_no_child_is_lost_or_doubled_by_lanes_that_die(family: Bench, seed: int)
     assert len(started) == 3 * len(flows)
     for events in said(family).values():
         assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    last.close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_iterations_of_a_distributed_map_live_once_through_lanes_that_die(family: Bench, seed: int) -> None:
+    items = list(range(30))
+    family.start("many:1", items)
+    for life in range(6):
+        lane = family.lane()
+        for step in range(2 + (seed * 5 + life * 3) % 11):
+            lane.step(0.003 if step % 2 else 0)
+            if (seed + life + step) % 3 == 0:
+                family.work()
+        lane._drop_all()
+        lane._consumer.close()
+        lane._outlets.close()
+    last = family.lane()
+    family.run([last], lambda: bool(family.answers))
+    assert family.answers[0].output == items
+    settle(family, [last])
+    histories = said(family)
+    assert len(histories) == 31
+    for events in histories.values():
+        kinds = Counter(type(event).__name__ for event in events)
+        assert kinds["ExecutionStarted"] == kinds["ExecutionSucceeded"] == 1
+        assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert len({partition_of(flow.encode(), SHARDS) for flow in histories}) == SHARDS
     last.close()
 
 
