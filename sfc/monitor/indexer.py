@@ -39,7 +39,7 @@ class Indexer:
             names.monitor_group,
             [names.history, names.dead_letters],
             paused=True,
-            assigned=self._arrived.extend,
+            assigned=self._come,
             revoked=self._leave,
         )
 
@@ -104,6 +104,9 @@ class Indexer:
         found = read(records, self._names)
         self.malformed += found.malformed
         self._index.index(found.history, found.dead_letters, positions, found.marks)
+
+    def _come(self, partitions: list[Partition]) -> None:
+        self._arrived = [*self._arrived, *partitions]
 
     def _leave(self, partitions: list[Partition]) -> None:
         self._arrived = [at for at in self._arrived if at not in partitions]

@@ -216,6 +216,22 @@ def test_a_second_indexer_goes_on_where_the_first_left(log: EmbeddedLog, index: 
     second.close()
 
 
+def test_what_another_indexer_gave_back_is_read_from_there_on(log: EmbeddedLog, index: Index) -> None:
+    first, second = Indexer(log, NAMES, index), Indexer(log, NAMES, index)
+    for number in range(SHARDS):
+        put(log, f"order:{number}", shard=number)
+    for _ in range(10):
+        first.step(0.01)
+        second.step(0.01)
+    assert len(index.taken) == SHARDS
+    second.close()
+    for number in range(SHARDS):
+        put(log, f"later:{number}", shard=number)
+    assert drain(first) == SHARDS
+    assert first.ready
+    first.close()
+
+
 def test_a_record_that_cannot_be_read_is_left_out_and_counted(log: EmbeddedLog, index: Index) -> None:
     producer = log.producer()
     producer.send(NAMES.history, b"{nonsense", b"order:1", None, 0)
