@@ -95,7 +95,7 @@ class Door:
                 hint=f"make a key, and show it with each request: {_CREATE}",
             )
         origin = request.headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and not _is_of(origin, host):
             raise NotAllowed(
                 f"without keys this gateway takes no requests from pages of other sites; this one comes from {origin!r:.120}",
                 hint=f"make a key, and show it with each request: {_CREATE}",
@@ -106,6 +106,13 @@ def _is_local(host: str) -> bool:
     try:
         return is_loopback(urlsplit(f"//{host}").hostname or "")
     except ValueError:
+        return False
+
+
+def _is_of(origin: str, host: str) -> bool:
+    try:
+        return urlsplit(origin).netloc == host
+    except ValueError:  # a bracket that is not closed, and the like
         return False
 
 

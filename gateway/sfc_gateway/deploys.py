@@ -18,6 +18,7 @@ from sfc.runtime.topics import creating
 from sfc.runtime.trigger_start import place_trigger
 from sfc.wire.definitions import TriggerRecord
 from sfc.wire.topics import job_topic
+from sfc_gateway.own_topics import own_topic_problems
 from sfc_gateway.services import Services
 
 _log = get_logger()
@@ -47,6 +48,7 @@ class JobTopic(NamedTuple):
 def deploy(services: Services, documents: Documents) -> list[Deployed]:
     """Saves all documents or none. Raises InvalidDocument with all problems; NoAnswer when they are saved, but not published in time.
 
+    0. Who names a topic of SFC's own is refused.
     1. On Kafka, a trigger's topic that is missing is refused before anything is saved; the embedded log makes it after the save.
     2. New triggers get their start offsets before their definitions are published, wherever that is possible, and always before the
        answer: what is published after the answer is never skipped. Triggers that a gateway left without any, when it died, get them too.
@@ -54,6 +56,8 @@ def deploy(services: Services, documents: Documents) -> list[Deployed]:
        may make no topics, one that is missing is refused before anything is saved.
     4. The answer waits until the definitions are published, and known to this gateway: a start that follows takes the new version.
     """
+    if own := own_topic_problems(services.names, documents):
+        raise _refused(documents, own)
     topics = services.log.topics()
     missing = missing_topics(services, documents, topics)
     jobs = [job for job in _job_topics(services, documents) if job.spec.name not in topics]

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from sfc.errors import BadInput, LogError, UnknownName
+from sfc.errors import BadInput, LogError, NotPossible, UnknownName
 from sfc.ports import Headers, Partition, Reader, Record, TopicSpec
 from sfc.runtime.starts import did_you_mean
 from sfc.runtime.topics import creating
@@ -99,7 +99,12 @@ def _bytes(number: int, found: dict[str, Any], name: str) -> bytes | None:
 
 
 def _publish(services: Services, topic: str, lines: list[_Line]) -> bool:
-    """Whether the topic was made for it."""
+    """Whether the topic was made for it. Raises NotPossible for those that SFC alone writes: a stray record stops the engine for good."""
+    names = services.names
+    if topic in (names.state, names.history, names.definitions):
+        raise NotPossible(
+            f"{topic} is written by SFC alone", hint=f"steer flows by records of {names.control}; `sfc deploy` brings definitions"
+        )
     made = topic not in services.log.topics()
     if made:
         if not services.embedded:

@@ -49,6 +49,7 @@ class ControlRole:
 
     def __init__(self, log: Log, names: Names, shards: int, definitions: Definitions) -> None:
         self._log_port = log
+        self._names = names
         self._definitions = definitions
         self._carrier = Carrier(log, names, shards)
         info = log.describe(names.control)
@@ -101,6 +102,9 @@ class ControlRole:
     def _command(self, asked: Control, record: Record) -> tuple[str, FlowCommand]:
         """Flow id and command. A repetition of the record gives the same again."""
         reply = asked.reply.reply_to() if asked.reply is not None else None
+        if reply is not None and reply.topic != self._names.replies and self._names.is_own(reply.topic):
+            # A verdict in sfc.state or sfc.definitions is taken for what belongs there: no engine would start again.
+            raise Refused("own-reply-topic", f"the verdict is to go to topic {reply.topic}, which is SFC's own: name one of yours")
         if reply is not None and self._log_port.describe(reply.topic) is None:
             raise Refused("no-reply-topic", f"the verdict is to go to topic {reply.topic}, which is not there")
         match asked:

@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from sfc.errors import LogError, NotPossible
+from sfc.errors import NotPossible
 from sfc.ports import DeadLetterDocument, Log, Partition, Transaction
 from sfc.wire import headers
 from sfc.wire.dead_letters import Resolved, resolved_headers
@@ -48,14 +48,15 @@ class DeadLetterOffice:
         sent = [*(h for h in head if h[0] not in _LEFT_OUT), (headers.REPLAYED, letter.id.encode())]
         partition = partition_of(key, known) if letter.topic == self._names.commands and key is not None else None
         with self._lock:
+            self._check_open(letter)  # again: of two who ask at once, one has been quicker
             self._write([(letter.topic, given if value is None else value, key, sent, partition), self._mark(letter.id, "replayed", by)])
             self._remember(letter.id, "replayed")
         return letter.topic
 
     def discard(self, letter: DeadLetterDocument, by: str = "") -> None:
         """Takes it off the list of what is open; the record stays where it is. Raises NotPossible when it is not open."""
-        self._check_open(letter)
         with self._lock:
+            self._check_open(letter)
             self._write([self._mark(letter.id, "discarded", by)])
             self._remember(letter.id, "discarded")
 
@@ -86,7 +87,7 @@ class DeadLetterOffice:
             for topic, value, key, head, partition in records:
                 self._transaction.send(topic, value, key, head, partition)
             self._transaction.commit()
-        except LogError:
+        except BaseException:
             self._transaction.close()  # the next one takes the id anew, which ends what is open
             self._transaction = None
             raise

@@ -84,6 +84,11 @@ class Names(NamedTuple):
     def scheduler_group(self) -> str:
         return f"{self.namespace}.scheduler"
 
+    def is_own(self, topic: str) -> bool:
+        """Whether it is a topic of SFC's: nobody else's records belong there, but for ``control`` and workers' answers."""
+        core = (self.commands, self.state, self.history, self.definitions, self.jobs, self.control, self.replies, self.dead_letters)
+        return topic in core or topic.startswith((f"{self.namespace}.task.", f"{self.namespace}.jobs."))
+
     def trigger_group(self, blueprint: str, trigger: str) -> str:
         return f"{self.namespace}.trigger.{blueprint}.{trigger}"
 

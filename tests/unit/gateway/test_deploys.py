@@ -208,3 +208,30 @@ def test_an_edit_that_is_not_published_in_time_is_504(gateway: Any) -> None:
         assert answer.status_code == 504
         assert "is saved, but not yet published" in answer.json()["detail"]
         assert http.get("/v1/blueprints/orders").json()["current"] == 1
+
+
+@pytest.mark.parametrize("topic", ["state", "definitions", "history", "dead-letters", "commands", "jobs", "task.split"])
+def test_no_document_reads_or_writes_a_topic_of_sfcs_own(gateway: Any, http: TestClient, topic: str) -> None:
+    own = f"{gateway.names.namespace}.{topic}"
+    writing = {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": f"topic:{own}", "End": True}}, "Sfc": {"Name": "orders"}}
+    mapped = {**WITH_TASK, "Sfc": {"Name": "orders", "Resources": {"task:split": f"topic:{own}"}}}
+    correlated = {"Topic": "order_split", "ReplyTopic": own, "Correlate": {"Header": "sfc-job"}}
+    found = {}
+    for name, document in (("writing", writing), ("triggered", triggered({"Id": "in", "Topic": own})), ("mapped", mapped)):
+        answer = http.put("/v1/blueprints/orders", json=document)
+        found[name] = (answer.status_code, [(p["code"], p["pointer"]) for p in answer.json()["problems"]])
+    for name, kafka in (("jobs", {"Topic": own}), ("replies", correlated)):
+        answer = http.put("/v1/tasks/split", json={**TASK, "Kafka": kafka})
+        found[name] = (answer.status_code, [(p["code"], p["pointer"]) for p in answer.json()["problems"]])
+    assert found == {
+        "writing": (422, [("own-topic", "/States/A/Resource")]),
+        "triggered": (422, [("own-topic", "/Sfc/Triggers/0/Topic")]),
+        "mapped": (422, [("own-topic", "/Sfc/Resources/task:split")]),
+        "jobs": (422, [("own-topic", "/Kafka/Topic")]),
+        "replies": (422, [("own-topic", "/Kafka/ReplyTopic")]),
+    }
+
+
+def test_a_flow_may_write_to_the_control_topic(gateway: Any, http: TestClient) -> None:
+    states = {"A": {"Type": "Task", "Resource": f"topic:{gateway.names.control}", "End": True}}
+    assert http.put("/v1/blueprints/orders", json={"StartAt": "A", "States": states}).status_code == 201

@@ -10,6 +10,8 @@ from urllib.parse import quote
 import pytest
 from fastapi.testclient import TestClient
 
+from sfc.ports import Partition
+
 DEEP = b"[" * 100_000 + b"]" * 100_000
 ALIASES = b"a0: &a0 [x]\n" + b"".join(b"a%d: &a%d [%s]\n" % (n, n, b",".join([b"*a%d" % (n - 1)] * 9)) for n in range(1, 9))
 BODIES = {
@@ -118,3 +120,12 @@ def test_no_header_makes_a_gateway_fail(deployed: TestClient) -> None:
         for path in ("/v1/blueprints/orders/flows", "/v1/flows/orders:o-1/redrive"):
             answer = deployed.post(path, content=b"{}", headers=[(name, value)])
             assert answer.status_code < 500, (name, value[:20], answer.text)
+
+
+@pytest.mark.parametrize("topic", ["state", "history", "definitions"])
+def test_what_sfc_alone_writes_is_published_by_nobody_else(gateway: Any, deployed: TestClient, topic: str) -> None:
+    own = f"{gateway.names.namespace}.{topic}"
+    before = gateway.log.ends([Partition(own, 0)])
+    answer = deployed.post(f"/v1/dev/topics/{own}", content=b'{"key": "settings", "value": "{}"}')
+    assert answer.status_code == 409
+    assert gateway.log.ends([Partition(own, 0)]) == before

@@ -254,7 +254,7 @@ def test_without_keys_this_machines_names_are_answered(http: TestClient, host: s
     assert http.get("/v1/flows", headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:9999", ""])
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:9999", "", "http://[", "//[::1"])
 def test_without_keys_a_page_of_another_site_starts_nothing(gateway: Any, deployed: TestClient, origin: str) -> None:
     answer = deployed.post("/v1/blueprints/orders/flows", headers={"Host": "127.0.0.1:8321", "Origin": origin})
     assert answer.status_code == 403

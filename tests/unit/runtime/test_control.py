@@ -161,6 +161,8 @@ def test_commands_of_one_flow_stay_in_their_order_and_on_its_shard(world: World)
         ({"command": "pause", "flow": "orders:"}, "bad-flow-id", "orders:"),
         ({"command": "start", "blueprint": "order"}, "unknown-blueprint", "orders"),
         ({"command": "stop", "flow": "orders:1", "reply": {"topic": "nowhere"}}, "no-reply-topic", "nowhere"),
+        ({"command": "stop", "flow": "orders:1", "reply": {"topic": NAMES.state, "key": "/shard/0"}}, "own-reply-topic", "t.state"),
+        ({"command": "start", "blueprint": "orders", "reply": {"topic": NAMES.definitions}}, "own-reply-topic", "t.definitions"),
     ],
 )
 def test_what_can_not_be_carried_out_is_a_dead_letter(world: World, asked: Any, reason: str, word: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Barrier, Thread
+from typing import Any, cast
 
 import pytest
 
@@ -10,7 +12,7 @@ from sfc.adapters.embedded import EmbeddedLog
 from sfc.adapters.sql import SqliteFlowIndex
 from sfc.errors import LogUnavailable, NotPossible
 from sfc.monitor import Indexer
-from sfc.ports import DeadLetterDocument, Partition, Record, TopicSpec
+from sfc.ports import DeadLetterDocument, Log, Partition, Record, TopicSpec
 from sfc.runtime.dead_letters import DeadLetterOffice
 from sfc.wire.dead_letters import DeadLetter, dead_letter_headers
 from sfc.wire.topics import Names, core_topics
@@ -136,3 +138,55 @@ def test_record_and_mark_appear_together_or_not_at_all(world: World, monkeypatch
     assert len(world.records(TOPIC)) == 1
     world.office.replay(world.letter(letter.id))
     assert len(world.records(TOPIC)) == 2
+
+
+def test_two_who_replay_at_once_replay_it_once(world: World) -> None:
+    letter = world.letter(world.dead())
+    started = Barrier(2)
+    outcomes: list[str] = []
+
+    class Slow:
+        """Both have found the letter open before either goes on."""
+
+        def __init__(self, log: EmbeddedLog) -> None:
+            self._log = log
+
+        def topics(self) -> dict[str, int]:
+            started.wait(5)
+            return dict(self._log.topics())
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._log, name)
+
+    office = DeadLetterOffice(cast("Log", Slow(world.log)), NAMES, "gw-2")
+
+    def replay() -> None:
+        try:
+            outcomes.append(office.replay(letter))
+        except NotPossible as e:
+            outcomes.append(e.message)
+
+    both = [Thread(target=replay) for _ in range(2)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join(10)
+    office.close()
+    assert sorted(outcomes) == sorted([f"dead letter {letter.id} is replayed already", TOPIC])
+    assert len(world.records(TOPIC)) == 1
+
+
+def test_a_replay_that_fails_in_any_way_leaves_the_office_open(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_ = world.dead()
+    transaction = world.log.transaction("t-dead-letters-gw-1")
+    world.office._transaction = transaction
+
+    def broken(*_: Any) -> None:
+        raise ValueError("unforeseen")
+
+    with monkeypatch.context() as m:
+        m.setattr(transaction, "send", broken)
+        with pytest.raises(ValueError, match="unforeseen"):
+            world.office.replay(world.letter(id_))
+    world.office.replay(world.letter(id_))
+    assert len(world.records(TOPIC)) == 1
