@@ -186,8 +186,6 @@ def _resumed(flow: Flow, event: e.ExecutionResumed) -> None:
         return
     if flow.due_ms:
         flow.due_ms += shift
-    if flow.yielded_ms:
-        flow.yielded_ms += shift
     for branch in flow.branches.values():
         if branch.due_ms:
             branch.due_ms += shift

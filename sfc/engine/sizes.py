@@ -15,6 +15,8 @@ from sfc.engine.turn import FLOW_BYTES_MAX, PAYLOAD_BYTES_MAX, Turn, encode
 DATA_LIMIT = "States.DataLimitExceeded"
 PAYLOADS_IN_FLOW = FLOW_BYTES_MAX // PAYLOAD_BYTES_MAX
 PAYLOADS_PER_BRANCH = 3  # its input, its result, an answer held
+BRANCH_BYTES = 2_048  # of a branch without its payloads, at most: names, times, a token
+RESULT_BYTES = 5  # beside a result: a comma, and null where there is none yet
 
 
 def too_large(what: str, size: int) -> Failure:
@@ -41,13 +43,28 @@ def size_over(flow: Flow) -> int:
     """The size of a flow's state in bytes, when it is over the limit; else 0. Every payload is at most 256 KiB, so a flow with few
     branches cannot be too large and costs nothing here; what Maps keep was weighed when it came."""
     branches = flow.branches
-    kept = sum(branch.map.size for branch in branches.values() if branch.map is not None)
-    if _payloads(flow) + kept // PAYLOAD_BYTES_MAX < PAYLOADS_IN_FLOW:
+    kept = sum(branch.map.size + RESULT_BYTES * len(branch.map.results) for branch in branches.values() if branch.map is not None)
+    if _payloads(flow) + kept // PAYLOAD_BYTES_MAX < PAYLOADS_IN_FLOW or (kept and _bound(flow) + kept < FLOW_BYTES_MAX):
         return 0
     if kept:
         flow = replace(flow, branches={branch.id: _emptied(branch) for branch in branches.values()})
     size = len(encode(flow)) + kept
     return size if size > FLOW_BYTES_MAX else 0
+
+
+def _bound(flow: Flow) -> int:
+    """What a flow with many branches has at most in bytes, without what its Maps keep. Their payloads are encoded, all else is estimated:
+    this runs after each iteration of a Map."""
+    payloads: list[Any] = []
+    for branch in flow.branches.values():
+        if branch.map is None or branch.map.items is not UNSET:
+            payloads.append(branch.data)
+        if branch.result is not UNSET:
+            payloads.append(branch.result)
+        if branch.variables:
+            payloads.append(branch.variables)
+    answers = 1 + len(flow.inbox) + len(flow.signals)  # the flow's own input among them
+    return len(encode(payloads)) + BRANCH_BYTES * len(flow.branches) + PAYLOAD_BYTES_MAX * answers
 
 
 def _emptied(branch: Branch) -> Branch:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from sfc.engine.commands import Pause, Redrive, ReplyTo, Resume
-from sfc.engine.events import ExecutionContinued, ExecutionYielded, MapStarted
+from sfc.engine.events import ExecutionContinued, ExecutionYielded, MapIterationStarted, MapStarted
 from sfc.engine.iterations import MAP_BYTES_MAX
 from sfc.engine.limits import PORTION_STEPS
 from sfc.engine.turn import FLOW_BYTES_MAX, STEPS_MAX
@@ -174,6 +175,13 @@ def test_the_started_event_has_the_items_only_where_they_are_not_the_input() -> 
     assert inner.items == [1]
 
 
+def test_an_iteration_s_input_is_told_only_where_it_is_not_the_item() -> None:
+    told = [e.input for e in each([1, 2], PASS).history if isinstance(e, MapIterationStarted)]
+    assert told == [UNSET, UNSET]
+    told = [e.input for e in each([1], PASS, ItemSelector={"a": 1}).history if isinstance(e, MapIterationStarted)]
+    assert told == [{"a": 1}]
+
+
 # Failures
 
 
@@ -226,6 +234,19 @@ def test_a_catcher_gets_the_iteration_s_error_and_the_map_s_own_result_path_coun
         "PassStateExited",
         "ExecutionSucceeded",
     ]
+
+
+def test_what_follows_a_caught_map_knows_nothing_of_it() -> None:
+    branch = {"StartAt": "B", "States": {"B": {**PASS, "Parameters": {"map.$": "$$.Map"}}}}
+    states = {
+        "A": mapped({"Type": "Fail", "Error": "E"}, Catch=[{"ErrorEquals": ["E"], "Next": "Z"}]),
+        "Z": {"Type": "Parallel", "Branches": [branch], "End": True},
+    }
+    bench = Bench(program_of(states))
+    bench.start([1])
+    assert bench.living.error == "States.Runtime"
+    assert "'$$.Map'" in (bench.living.cause or "")
+    assert bench.root.map is None
 
 
 def test_a_result_that_is_too_large_can_be_caught() -> None:
