@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
+START_S = 30.0  # a busy machine's; an idle one needs two
 SFC = str(Path(sys.executable).parent / "sfc")
 
 
@@ -61,10 +62,10 @@ class Dev:
             [SFC, "dev", "--port", "0", *arguments], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment(**env)
         )
         threading.Thread(target=self._collect, daemon=True).start()
-        match = until(lambda: re.search(r"sfc dev\s+(http://\S+)", self.err), "its address", self._gone)
+        match = until(lambda: re.search(r"sfc dev\s+(http://\S+)", self.err), "its address", self._gone, START_S)
         self.url: str = match.group(1)
         self.listening_s = time.monotonic() - begun
-        until(lambda: self.get("/readyz")[0] == 200, "/readyz", self._gone)
+        until(lambda: self.get("/readyz")[0] == 200, "/readyz", self._gone, START_S)
         self.ready_s = time.monotonic() - begun
 
     def _collect(self) -> None:

@@ -201,9 +201,8 @@ class Reader:
             if missing is None and (code != 0 if refused else code == 0 or step.shown):
                 self._ids |= ids
                 return
-            assert time.monotonic() < until_s and code != WRONG_USAGE, (
-                f"line {step.line}: {step.text}\nexit code {code}, shown but not printed: {missing!r}\n{printed}"
-            )
+            if time.monotonic() > until_s or code == WRONG_USAGE:
+                raise AssertionError(f"line {step.line}: {step.text}\nexit code {code}, shown but not printed: {missing!r}\n{printed}")
             time.sleep(0.2)
 
     def _sfc(self, words: list[str]) -> tuple[int, str]:

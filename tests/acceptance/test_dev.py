@@ -27,8 +27,8 @@ def service() -> Iterator[str]:
 def test_it_listens_and_is_ready_soon(site: Dev, record_testsuite_property: Any) -> None:
     record_testsuite_property("dev_listening_s", round(site.listening_s, 2))
     record_testsuite_property("dev_ready_s", round(site.ready_s, 2))
-    assert site.listening_s < 10  # about 1 s and 2 s on an idle machine; a busy one may take longer
-    assert site.ready_s < 10
+    assert site.listening_s < 20  # about 1 s and 2 s on an idle machine; a busy one may take longer
+    assert site.ready_s < 20
     assert "ready. In another terminal" in until(lambda: site.err if "ready." in site.err else None, "the word that it is ready")
 
 
