@@ -72,10 +72,12 @@ class Installation:
 
 @contextmanager
 def installation(
-    kafka: str, folder: Path, database: str = "", registry_clock: Clock | None = None, **settings: Any
+    kafka: str, folder: Path, database: str = "", registry_clock: Clock | None = None, *, engine: bool = True, **settings: Any
 ) -> Iterator[Installation]:
-    """Engine, monitor and bridge as threads; all have ended when this ends. ``database``: default an SQLite file."""
-    site = open_site(Settings(kafka=kafka, namespace=f"it-{uuid.uuid4().hex[:8]}", shards=2, data=folder, **settings))
+    """Engine, monitor and bridge as threads; all have ended when this ends. ``database``: default an SQLite file. ``engine``: without one,
+    engines are the test's own processes."""
+    known = {"namespace": f"it-{uuid.uuid4().hex[:8]}", "shards": 2, **settings}
+    site = open_site(Settings(kafka=kafka, data=folder, **known))
     with ExitStack() as stack:
         stack.callback(site.log.close)
         registry = Registry(database or site.settings.database_url(), registry_clock or site.clock)
@@ -91,7 +93,8 @@ def installation(
         crew = Crew()
         stack.callback(crew.stop)
         crew.add("definitions", lambda: Shared(definitions))
-        crew.add("engine", lambda: engine_role(site))
+        if engine:
+            crew.add("engine", lambda: engine_role(site))
         crew.add("monitor", lambda: make_monitor(site, index))
         crew.add("bridge", lambda: bridge_role(site, definitions))
         wait_for("engine, monitor and bridge being ready", lambda: crew.ready)
