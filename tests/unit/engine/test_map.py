@@ -389,7 +389,7 @@ def test_a_map_that_failed_by_itself_is_entered_anew_by_a_redrive() -> None:
 
 
 def test_a_map_of_many_quick_iterations_yields_and_comes_to_its_end() -> None:
-    count = 3 * STEPS_MAX
+    count = STEPS_MAX + PORTION_STEPS
     bench = each(list(range(count)), PASS)
     decisions = 0
     while bench.living.running:
@@ -458,5 +458,18 @@ def test_waiting_starts_the_count_anew() -> None:
     for _ in range(50):
         bench.complete("x")
         assert bench.root.steps == 0
+    bench.complete("end")
+    assert bench.output == ["end"]
+
+
+def test_so_it_does_inside_of_an_iteration() -> None:
+    again = {"Type": "Choice", "Choices": [{"Variable": "$", "StringEquals": "end", "Next": "S"}], "Default": "P"}
+    state = mapped(PASS)
+    state["ItemProcessor"] = {"StartAt": "P", "States": {"P": task("a", Next="Q"), "Q": again, "S": {"Type": "Succeed"}}}
+    bench = bench_of(state)
+    bench.start(["x"], wait=WAITER)
+    for _ in range(20):
+        bench.complete("x")
+        assert [branch.steps for branch in bench.living.branches.values()] == [0, 0]
     bench.complete("end")
     assert bench.output == ["end"]
