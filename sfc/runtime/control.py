@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from sfc.engine.commands import FlowCommand, Origin, Pause, Redrive, Resume, Signal, Stop
-from sfc.errors import LogError, MalformedRecord, NotPossible, RecordTooLarge, SfcError, UnknownName
+from sfc.errors import LogError, LogUnavailable, MalformedRecord, NotPossible, RecordTooLarge, SfcError, UnknownName
 from sfc.log import get_logger
 from sfc.ports import Consumer, Log, Partition, Position, Record
 from sfc.runtime.carrier import Carrier, mark_of, source_id
@@ -105,7 +105,7 @@ class ControlRole:
         if reply is not None and reply.topic != self._names.replies and self._names.is_own(reply.topic):
             # A verdict in sfc.state or sfc.definitions is taken for what belongs there: no engine would start again.
             raise Refused("own-reply-topic", f"the verdict is to go to topic {reply.topic}, which is SFC's own: name one of yours")
-        if reply is not None and self._log_port.describe(reply.topic) is None:
+        if reply is not None and not self._is_there(reply.topic):
             raise Refused("no-reply-topic", f"the verdict is to go to topic {reply.topic}, which is not there")
         match asked:
             case ControlStart():
@@ -123,6 +123,14 @@ class ControlRole:
             case ControlSignal():
                 output = None if asked.output is UNSET else asked.output
                 return self._flow(asked.flow), Signal(asked.name, output, asked.error, asked.cause, asked.by, reply=reply)
+
+    def _is_there(self, topic: str) -> bool:
+        try:
+            return self._log_port.describe(topic) is not None
+        except LogUnavailable:
+            raise
+        except LogError as e:  # it would be the same each time: for instance a topic that this process may not describe
+            raise Refused("no-reply-topic", f"the verdict is to go to topic {topic}: {e.message}") from None
 
     def _start(self, asked: ControlStart, record: Record) -> tuple[str, FlowCommand]:
         rest = asked.id or f"{record.topic}-{record.partition}-{record.offset}"

@@ -26,6 +26,11 @@ def test_a_topic_is_described_as_it_was_made(log: Log) -> None:
     assert log.describe("contract.nowhere") is None
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "a topic", "a/b", "a\x00b", "é", "x" * 250])
+def test_a_name_that_no_topic_can_have_is_that_of_no_topic(log: Log, name: str) -> None:
+    assert log.describe(name) is None
+
+
 def test_topics_and_clusters_have_ids_that_last(backend: Backend) -> None:
     log = backend.log
     first, second = topic(log), topic(log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -19,6 +20,7 @@ from sfc.ports import GroupMember, Partition, Position, TopicInfo, TopicSpec
 
 _LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}").fullmatch  # of a topic
 _PAUSE_S = 0.03
 _GRACE_S = 1.0
 _NO_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION, KafkaError._NOENT)
@@ -53,6 +55,8 @@ class Admin:
         return {name: len(topic.partitions) for name, topic in found.items() if not name.startswith("__")}
 
     def describe(self, topic: str) -> TopicInfo | None:
+        if not _NAME(topic) or topic in (".", ".."):
+            return None  # the client and the brokers refuse to be asked for such a name
         doing = f"describing the topic {topic}"
         try:
             found = self._one(lambda left: self._client.describe_topics(TopicCollection([topic]), request_timeout=left)[topic], doing)

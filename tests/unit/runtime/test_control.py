@@ -10,7 +10,7 @@ import pytest
 
 from sfc.adapters.embedded import EmbeddedLog
 from sfc.engine.commands import FlowCommand, Pause, Redrive, ReplyTo, Resume, Signal, Start, Stop
-from sfc.errors import ProducerFailed
+from sfc.errors import LogError, LogUnavailable, ProducerFailed
 from sfc.ports import Partition, Record, TopicSpec
 from sfc.runtime.control import ControlRole
 from sfc.runtime.definitions import Definitions
@@ -201,3 +201,27 @@ def test_offsets_are_committed_only_when_the_log_has_the_commands(world: World, 
     with pytest.raises(ProducerFailed):
         world.run()
     assert not world.log.group_positions(NAMES.control_group)
+
+
+def test_a_reply_topic_that_may_not_be_asked_for_holds_up_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(topic: str) -> None:
+        raise LogError(f"Kafka refused to describe {topic}: authorization failed")
+
+    monkeypatch.setattr(world.log, "describe", refused)
+    world.ask({"command": "stop", "flow": "orders:1", "reply": {"topic": "verdicts"}})
+    world.ask({"command": "pause", "flow": "orders:1"})
+    world.run()
+    (letter,) = world.dead()
+    assert (letter.reason, len(world.carried())) == ("no-reply-topic", 1)
+    assert "authorization failed" in letter.detail
+
+
+def test_a_log_that_is_away_makes_no_dead_letters(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(topic: str) -> None:
+        raise LogUnavailable("nobody answers")
+
+    world.ask({"command": "stop", "flow": "orders:1", "reply": {"topic": "verdicts"}})
+    monkeypatch.setattr(world.log, "describe", away)
+    with pytest.raises(LogUnavailable):
+        world.run()
+    assert not world.dead()
