@@ -39,7 +39,6 @@ _LIMITS: dict[str, int] = {
 }
 _NAME = r"[^\W\d]\w*"
 _PLACE = re.compile(rf"\$(?:states\.(input|context|result|errorOutput)|({_NAME}))((?:\.{_NAME})*)")
-_WORDS = frozenset({"and", "or", "in", "true", "false", "null", "function"})  # names that an expression may read otherwise
 _VARIABLE = re.compile(rf"\$({_NAME})")
 _MEMBER = re.compile(rf"\$states\s*\.\s*`?({_NAME})")
 _OWN_NAMES = re.compile(r"\bfunction\b|λ|:=")
@@ -120,8 +119,6 @@ def _evaluation(general: _General, names: set[str]) -> Evaluate:
     if place is None or (place.group(2) is not None and place.group(2) not in names):
         return general.evaluate
     path = tuple(place.group(3).split(".")[1:])
-    if _WORDS.intersection(path):
-        return general.evaluate
     return _place(general.source, general.field, place.group(1), place.group(2), path, general.evaluate)
 
 

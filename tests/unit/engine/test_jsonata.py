@@ -139,6 +139,13 @@ def test_a_failing_evaluation_is_told_before_the_flow_s_end() -> None:
     assert bench.living.cause == said("$doesNotExist", "Assign/result", "returned nothing (undefined).")
 
 
+def test_a_failing_evaluation_in_a_branch_is_told_once() -> None:
+    inner = {"StartAt": "B", "States": {"B": {**END, "Output": "{% $no %}"}}}
+    bench = started(None, A={"Type": "Parallel", "Branches": [inner], "End": True})
+    assert bench.names(3) == ["EvaluationFailed", "ParallelStateFailed", "ExecutionFailed"]
+    assert (bench.names().count("EvaluationFailed"), bench.living.error) == (1, QUERY)
+
+
 def test_a_failing_evaluation_can_be_retried_and_caught() -> None:
     catch = [
         {"ErrorEquals": [QUERY], "Next": "Z", "Output": "{% $states.errorOutput.Error & '!' %}", "Assign": {"in": "{% $states.input %}"}}

@@ -112,6 +112,13 @@ def test_variables_of_a_branch_go_with_it_and_those_of_the_flow_stay_while_it_ru
     assert bench.status == "SUCCEEDED"
 
 
+def test_variables_of_a_branch_that_is_done_are_kept_no_longer() -> None:
+    quick = {"StartAt": "B", "States": {"B": {"Type": "Pass", "Assign": {"x": 1}, "Next": "C"}, "C": END}}
+    slow = {"StartAt": "T", "States": {"T": task()}}
+    bench = started(None, P=branched(quick, slow, End=True))
+    assert [(branch.phase, branch.variables) for branch in bench.living.branches.values()] == [("branches", {}), ("done", {}), ("job", {})]
+
+
 def test_a_retry_and_a_redrive_see_what_was_assigned_before_the_state() -> None:
     retry = [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 1}]
     work = task(Parameters={"n.$": "$n"}, Retry=retry, Assign={"n": 2}, Next="Z")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sfc.wire.definitions import BlueprintHead, BlueprintVersion
-from sfc.wire.headers import JOB, find
+from sfc.wire.headers import CREDENTIALS, JOB, find
 from tests.unit.runtime.lane_bench import Bench, settle
 
 DOCUMENT = {
@@ -20,6 +20,7 @@ DOCUMENT = {
             "Resource": "task:echo@1",
             "Arguments": {"id": "{% $uuid() %}", "at": "{% $now() %}", "n": "{% $states.input.n * 2 %}"},
             "Assign": {"first": "{% $states.result.id %}"},
+            "Credentials": {"RoleArn": "{% 'billing' %}"},
             "Next": "Two",
         },
         "Two": {
@@ -70,6 +71,7 @@ def test_an_engine_that_takes_over_knows_the_variables(drawn: Bench) -> None:
     first = drawn.await_jobs(lane)[0]
     drawn.answer(first, first.value)
     second = drawn.await_jobs(lane)[0]
+    assert [find(job.headers, CREDENTIALS) for job in (first, second)] == [b"billing", None]
     settle(drawn, [lane], 10)
     lane.close()
     successor = drawn.lane()
