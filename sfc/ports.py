@@ -215,8 +215,9 @@ class Log(Protocol):
         revoked: Callable[[list[Partition]], None] | None = None,
         lost: Callable[[list[Partition]], None] | None = None,
     ) -> Consumer:
-        """Joins a group, under the ``client_id`` that the log was opened with. ``start_at``: "earliest" or "latest", for partitions without a commit. ``paused``: partitions are handed
-        over paused, and wait for ``start``. ``lost`` (default: ``revoked``) when somebody else may own them already."""
+        """Joins a group, under the ``client_id`` that the log was opened with. ``start_at``: "earliest" or "latest", for partitions without
+        a commit. ``paused``: partitions are handed over paused, and wait for ``start``. ``lost`` (default: ``revoked``) when somebody else
+        may own them already."""
 
     def reader(self, positions: Mapping[Partition, int], *, committed: bool = True) -> Reader:
         """Reads from the given offsets on. ``committed=False`` reads records of open and aborted transactions too."""

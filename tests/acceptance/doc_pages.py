@@ -34,7 +34,7 @@ LOOK_S = 25.0
 WRONG_USAGE = 2
 SHELL_ONLY = re.compile(r"[|<>;&`]|\$\(")
 _COMMENT = re.compile(r"^\s*<!-- (file|not run): (.+?) -->\s*$")
-ID = r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:-\d+-\d+)?\b"
+ID = r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:-\d+-\d+)?\b|\bsfc_[0-9a-f]{12}_[\w-]+"  # also of dead letters; and API keys
 _LOOSE = (
     (r"\x1b\[[0-9;]*m", ""),
     (ID, "<id>"),

@@ -17,7 +17,8 @@ from sfc.ports import Clock, GroupMember, Partition, Position, TopicInfo, TopicS
 class EmbeddedLog:
     """``sfc.ports.Log`` within one process. ``clock`` gives the records' times (default: the system's); waiting is always real.
 
-    ``max_poll_s``: a member of a consumer group that has not called ``take`` for so long is put out of it. ``client_id``: its name there."""
+    ``max_poll_s``: a member of a consumer group that has not called ``take`` for so long is put out of it. ``client_id``: its name there.
+    """
 
     def __init__(self, storage: Storage, *, clock: Clock | None = None, max_poll_s: float = 300.0, client_id: str = "sfc") -> None:
         self._broker = Broker(storage, clock, max_poll_s=max_poll_s)

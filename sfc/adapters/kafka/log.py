@@ -26,7 +26,8 @@ class KafkaLog:
 
     ``properties`` are librdkafka's, ``bootstrap.servers`` at least; security settings pass through, what exactly-once rests on is
     not overridden. ``replication`` is for topics that SFC makes; -1 takes the broker's default. ``client_id`` names this process to the
-    broker, unless the properties do. Nothing connects before the first question is asked. Raises BadInput for properties that librdkafka refuses.
+    broker, unless the properties do. Nothing connects before the first question is asked. Raises BadInput for properties that librdkafka
+    refuses.
     """
 
     def __init__(self, properties: Mapping[str, str], *, replication: int = -1, client_id: str = "") -> None:
