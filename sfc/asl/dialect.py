@@ -97,9 +97,6 @@ class _Reading:
         if kind.lower() in by_lower:
             made["Type"] = by_lower[kind.lower()]
             self.checks.error("unknown-type", here, f"expected {made['Type']}, came {kind!r}", f"Did you mean {made['Type']!r}?")
-        elif kind.lower() == "join":
-            made["Type"] = "Pass"
-            self.checks.error("old-dialect", here, "expected a type of the language, came 'Join'", "A Parallel joins its branches itself.")
 
     def each(self, made: dict[str, Any], field: str, pointer: str, read: Any) -> None:
         if isinstance(made.get(field), list):
