@@ -12,6 +12,7 @@ from sfc.wire.topics import RECORD_BYTES_MAX
 
 DETAIL_CHARACTERS_MAX = 1_000
 KEY_BYTES_MAX = 1_000  # of a letter that is too large as it came
+_OFFSET_MAX = 2**63 - 1
 _OWN_BYTES_MAX = 8_192  # reason, detail and origin
 
 
@@ -90,9 +91,10 @@ def decode_dead_letter(key: bytes | None, value: bytes | None, record_headers: l
 
 def _number(record_headers: list[tuple[str, bytes]], name: str) -> int:
     try:
-        return int(headers.text(record_headers, name) or -1)
+        number = int(headers.text(record_headers, name) or -1)
     except ValueError:
         return -1
+    return number if 0 <= number <= _OFFSET_MAX else -1
 
 
 class Resolved(NamedTuple):

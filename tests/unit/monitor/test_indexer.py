@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -260,4 +262,47 @@ def test_dead_letters_are_indexed_with_their_origin(log: EmbeddedLog, index: Ind
     assert shown.at_ms > 0
     assert index.dead_letter(f"{NAMES.dead_letters}-0-2") is not None
     assert len(index.dead_letters().dead_letters) == 2
+    indexer.close()
+
+
+_GOOD = {"flow": "order:1", "run": 1, "first": 1, "events": []}
+_SUMMARY = {"blueprint": "order", "version": 1, "status": "RUNNING", "seq": 1, "started_ms": 1, "updated_ms": 1}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {**_GOOD, "flow": ""},
+        {**_GOOD, "flow": "x" * 513},
+        {**_GOOD, "flow": "order:\x00"},
+        {**_GOOD, "run": 10**30},
+        {**_GOOD, "run": -1},
+        {**_GOOD, "first": 10**30},
+        *({**_GOOD, "summary": {**_SUMMARY, name: 10**30}} for name in ("version", "seq", "started_ms", "updated_ms", "ended_ms")),
+        {**_GOOD, "summary": {**_SUMMARY, "updated_ms": -1}},
+    ],
+)
+def test_a_record_that_no_index_can_keep_is_left_out_and_holds_up_nothing(log: EmbeddedLog, index: Index, record: dict[str, Any]) -> None:
+    producer = log.producer()
+    producer.send(NAMES.history, json.dumps({"summary": _SUMMARY, **record}).encode(), b"k", None, 0)
+    producer.close()
+    put(log, "order:2")
+    indexer = Indexer(log, NAMES, index)
+    for _ in range(4):
+        indexer.step(0.005)
+    assert (indexer.malformed, index.taken) == (1, ["order:2/1"])
+    indexer.close()
+
+
+@pytest.mark.parametrize("number", [b"9" * 30, b"-99", b"none", b"9" * 6_000])
+def test_a_dead_letter_with_numbers_out_of_range_is_kept_without_them(log: EmbeddedLog, index: Index, number: bytes) -> None:
+    producer = log.producer()
+    head = [("sfc-reason", b"odd"), ("sfc-origin-topic", b"orders"), ("sfc-origin-partition", number), ("sfc-origin-offset", number)]
+    producer.send(NAMES.dead_letters, b"v", b"k", head, 0)
+    producer.close()
+    indexer = Indexer(log, NAMES, index)
+    for _ in range(4):
+        indexer.step(0.005)
+    (letter,) = index.dead_letters().dead_letters
+    assert (letter.reason, letter.partition, letter.offset) == ("odd", -1, -1)
     indexer.close()
