@@ -163,26 +163,12 @@ def test_all_errors_of_a_blueprint_come_at_once_with_their_places(site: Dev, tmp
 
 
 def test_what_is_not_yet_there_is_called_so_with_its_place(site: Dev) -> None:
-    later = {
-        "StartAt": "Each",
-        "States": {
-            "Each": {
-                "Type": "Map",
-                "ItemProcessor": {
-                    "ProcessorConfig": {"Mode": "DISTRIBUTED"},
-                    "StartAt": "One",
-                    "States": {"One": {"Type": "Pass", "End": True}},
-                },
-                "Next": "Query",
-            },
-            "Query": {"Type": "Pass", "QueryLanguage": "JSONata", "End": True},
-        },
-        "Sfc": {"Name": "later", "Triggers": [{"Id": "nightly", "Schedule": "0 3 * * *"}]},
-    }
-    status, answer = site.deploy(later)
+    call = {"Type": "Task", "Resource": "grpc:inventory.Stock/Reserve", "End": True}
+    later = blueprint("later", {"Call": call}, Input={"type": "object"})
+    status, answer = site.deploy(later, {"Name": "slow", "RateLimit": {"Permits": 1, "Seconds": 1}})
     assert status == 422
     not_yet = {p["pointer"] for p in answer["problems"] if "not yet supported" in p["message"]}
-    assert not_yet >= {"/States/Each", "/States/Query/QueryLanguage", "/Sfc/Triggers/0/Schedule"}
+    assert not_yet == {"0.yaml#/States/Call/Resource", "0.yaml#/Sfc/Input", "1.yaml#/RateLimit"}
 
 
 def test_a_body_that_is_no_json_is_refused_with_the_place(site: Dev) -> None:
