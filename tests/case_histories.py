@@ -1,4 +1,4 @@
-"""Histories as they must be equal wherever a flow runs: without times, offsets and what is made of them.
+"""Histories as they must be equal wherever a flow runs: without times and offsets, what is made of them, and who asked.
 
 Answers to branches that are open at the same time come in any order, and so do the events of their branches. So the history of a flow that
 has such is compared branch by branch: the events of each in order, the branches told by their places, not by their numbers. That of
@@ -19,7 +19,7 @@ _TOKEN = re.compile(r"[\w.:-]+/\d+/\d+/\w+")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _UUID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _RUN = re.compile(r":run\d*\b")
-_IN_TIME = ("time", "due", "heartbeat_due", "traceparent")
+_LEFT_OUT = ("time", "due", "heartbeat_due", "request")
 
 Story = dict[str, list[dict[str, Any]]]
 """By branch (``""``: the flow as a whole), the events in order."""
@@ -32,7 +32,7 @@ def story_of(history: Sequence[Mapping[str, Any]], named: Mapping[str, str] | No
     told: Story = defaultdict(list)
     repeated = 0
     for row in history:
-        kept = {name: value for name, value in row.items() if name not in _IN_TIME}
+        kept = {name: value for name, value in row.items() if name not in _LEFT_OUT}
         for field in ("branch", "id", "child"):
             if isinstance(kept.get(field), int):
                 kept[field] = places.get(kept[field], kept[field])

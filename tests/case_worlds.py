@@ -16,6 +16,7 @@ from sfc.testing.mocks import Mocks
 from sfc.testing.running import carrying
 from sfc.testing.world import Carry, Life, World
 from sfc.wire.topics import Names
+from tests.acceptance.evidence import ENDS
 from tests.case_table import TASKS, Case, answer_of, table
 
 T0 = 1_735_689_600_000
@@ -95,5 +96,5 @@ def lives_of(case: Case, rest: str = "run") -> dict[str, list[AnyEvent]]:
     top = world.start(f"{case.name}:{rest}", program, Start(case.name, VERSION, program.hash, case.input))
     while world.step():
         assert world.commands < COMMANDS_MAX, f"{case.name} does not end"
-    assert top.events and (top.flow is None or not top.flow.running), f"{case.name} stands"
+    assert isinstance(top.events[-1], ENDS), f"{case.name} stands"
     return {life.id: life.events for life in world.lives.values()}

@@ -5,7 +5,6 @@ Every case runs three times: before the engine dies, as it dies, and while its s
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -83,7 +82,7 @@ def told(case: Case, rest: str) -> dict[str, Story]:
 @pytest.mark.timeout(150)
 def test_every_case_has_the_same_history_as_in_memory_though_an_engine_is_killed(kafka: str, tmp_path: Path) -> None:
     cases = list(table().values())
-    assert len(cases) >= 70
+    assert len(cases) >= 100
     with installation(kafka, tmp_path, engine=False, shards=SHARDS) as site:
         names = site.site.names
         settings = environment(
@@ -98,7 +97,7 @@ def test_every_case_has_the_same_history_as_in_memory_though_an_engine_is_killed
             wait_for("the worker being at work", lambda: "at work" in worker.log)
 
             watcher = Watcher(site.site.log, names, site.appender)
-            flows = []
+            flows: list[str] = []
 
             def start(rest: str) -> None:
                 flows.extend(site.start(case.name, rest, case.input) for case in cases)

@@ -43,5 +43,5 @@ def folded(events: list[AnyEvent]) -> Flow:
     flow: Flow | None = None
     for event in events:
         flow = evolve(flow, event)
-        assert flow is not None
+    assert flow is not None
     return flow
