@@ -158,6 +158,7 @@ def add_workers(
     """Workers of these modules, or of these ``tasks`` of them: of the tasks' own topics and, with ``common``, of HTTP jobs; with
     ``blueprints``, of these specific ones; None: of all specific ones. A worker of specific blueprints takes jobs of tasks' topics only
     with ``common``."""
+    from sfc_workers.secrets import Secrets
     from sfc_workers.tasks import chosen, load_modules
     from sfc_workers.worker import Worker
 
@@ -166,7 +167,8 @@ def add_workers(
     for name in blueprints or ():
         if not NAME(name):
             raise BadInput(f"{name!r} can't be the name of a blueprint: {NAME_RULE}", hint="`sfc blueprints list` shows what is deployed")
-    options: dict[str, Any] = {"instance": site.instance, "in_flight_max": site.settings.worker_jobs_max}
+    secrets = Secrets(site.settings.secrets_dir)
+    options: dict[str, Any] = {"instance": site.instance, "in_flight_max": site.settings.worker_jobs_max, "secrets": secrets}
     handlers = chosen(load_modules(modules), tasks)
     if handlers and (common or not blueprints):
         ensure_job_topics(site, list(handlers))
@@ -174,9 +176,8 @@ def add_workers(
     if not common and blueprints == ():
         return
     from sfc_workers.common import CommonWorker, SpecificWorker
-    from sfc_workers.secrets import Secrets
 
-    calling = options | {"secrets": Secrets(site.settings.secrets_dir), "connections_max": site.settings.worker_connections_max}
+    calling = options | {"connections_max": site.settings.worker_connections_max}
     if common:
         crew.add("common", lambda: CommonWorker(site.log, site.names, definitions, **calling))
     if blueprints is None or blueprints:

@@ -96,7 +96,7 @@ _HTTP = {
                 ),
             ]
         },
-        "{Bearer: ${secret:NAME}} or {Basic: {User, Password}}.",
+        "{Bearer: ${secret:NAME}} or {Basic: {User, Password}}; ${credentials} is what the state's Credentials name.",
     ),
     "Success": _told(
         {"anyOf": [_STATUSES, _object(("Status", "When"), {"Status": _STATUSES, "When": _TEXT})]},

@@ -1,7 +1,7 @@
 """A task's ``Http`` section, prepared: what the common workers call, and what they make of the answer.
 
 The registry refuses what can't be prepared; both use this, so that a section that was deployed can be run. Secrets stay names here:
-``${secret:NAME}`` is looked up where the call is made.
+``${secret:NAME}`` is looked up where the call is made, and so is ``${credentials}``, the secret that the state's ``Credentials`` name.
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ REDIRECTS = ("same-host", "any", "none")
 RESULTS = ("body", "response")
 CONNECT_S = 10
 
-Look = Callable[[str], str]  # a secret's name -> its value
+CREDENTIALS = "credentials:"  # no secret's name has a colon
+
+Look = Callable[[str], str]  # a secret's name, or CREDENTIALS and a part of the job's own -> its value
 Text = Callable[[Look], str]
 Value = Callable[[Any, Any, Look], Any]  # (input, context, look) -> a value or a Failure
 Step = Callable[[Any, Any], Any]
 Holds = Callable[[Any], bool]
 
 _MARK = re.compile(r"\$\{secret:([^{}]*)\}|\{(\$[^{}]*)\}")
-_SECRET = re.compile(r"\$\{secret:([^{}]*)\}")
-_SECRET_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}").fullmatch
+_SECRET = re.compile(r"\$\{(secret:[^{}]*|credentials(?::[^{}]*)?)\}")
+is_secret_name = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}").fullmatch
 _STATUS = re.compile(r"[1-5](?:xx|[0-9][0-9])", re.IGNORECASE).fullmatch
 
 
@@ -136,20 +138,29 @@ def _path(text: str) -> Path:
 
 
 def _secret(name: str) -> SecretName:
-    if not _SECRET_NAME(name):
+    if not is_secret_name(name):
         raise ValueError(f"{name!r} can't be a secret's name: letters, digits, _ . and -, the first no . or -, at most 128")
     return SecretName(name)
 
 
 def read_text(text: str) -> Text:
-    """A text with ``${secret:NAME}`` in it. Raises ValueError."""
-    pieces = _SECRET.split(text)  # every second one is a name
-    names = [_secret(name).name for name in pieces[1::2]]
-    if any("${secret" in piece for piece in pieces[::2]):
-        raise ValueError(f"a secret is written ${{secret:NAME}}, which {text!r} begins and does not end")
-    if not names:
+    """A text with ``${secret:NAME}``, ``${credentials}`` and ``${credentials:PART}`` in it. Raises ValueError."""
+    pieces = _SECRET.split(text)  # every second one is a mark
+    pieces[1::2] = [_asked(mark) for mark in pieces[1::2]]
+    for word, how in (("secret", "${secret:NAME}"), ("credentials", "${credentials} or ${credentials:PART}")):
+        if any("${" + word in piece for piece in pieces[::2]):
+            raise ValueError(f"expected {how}, which {text!r} begins and does not end")
+    if len(pieces) == 1:
         return lambda look: text
     return lambda look: "".join(look(piece) if place % 2 else piece for place, piece in enumerate(pieces))
+
+
+def _asked(mark: str) -> str:
+    """What a mark asks ``Look`` for."""
+    word, _, name = mark.partition(":")
+    if word == "secret":
+        return _secret(name).name
+    return CREDENTIALS + (_secret(name).name if name or mark.endswith(":") else "")
 
 
 def read_value(key: str, value: Any) -> tuple[str, Value]:
@@ -196,7 +207,7 @@ def _any_secret(value: Any) -> bool:
         return any(_any_secret(item) for item in value.values())
     if isinstance(value, list):
         return any(map(_any_secret, value))
-    return isinstance(value, str) and "${secret:" in value
+    return isinstance(value, str) and ("${secret:" in value or "${credentials" in value)
 
 
 def read_auth(auth: Mapping[str, Any] | None) -> Basic | Bearer | None:

@@ -39,7 +39,7 @@ class _WithHttp(Runner):
         transport: httpx.AsyncBaseTransport | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(log, self._handler, **options)
+        super().__init__(log, self._handler, secrets=secrets, **options)
         self.instance = instance
         self._definitions = definitions
         self._names = names

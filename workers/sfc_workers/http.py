@@ -90,7 +90,7 @@ class HttpTasks:
 
     async def do(self, job: Job) -> Any:
         """Whatever is said, the secrets are not: neither in an output nor in a cause, nor as an exception that somebody may log."""
-        look = Opened(self._secrets)
+        look = Opened(self._secrets, job.credentials)
         try:
             return look.masked(await self._done(job, look))
         except TaskError as e:

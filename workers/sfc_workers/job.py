@@ -10,6 +10,8 @@ import msgspec
 
 from sfc.ports import Record
 from sfc.wire import headers
+from sfc.wire.http_call import CREDENTIALS
+from sfc_workers.secrets import Opened, Secrets
 
 _decode = msgspec.json.Decoder().decode
 _UNREAD: Any = object()
@@ -29,13 +31,15 @@ _DONE = _Done()
 class Job:
     """One dispatched attempt of a task for a flow. It may come more than once: ``token`` is then the same, and so the idempotency key."""
 
-    __slots__ = ("_beat", "_input", "headers", "record")
+    __slots__ = ("_beat", "_input", "_secrets", "headers", "opened", "record")
 
-    def __init__(self, record: Record, beat: Callable[[Job], None]) -> None:
+    def __init__(self, record: Record, beat: Callable[[Job], None], secrets: Secrets | None = None) -> None:
         self.record = record
         self.headers: dict[str, bytes] = dict(record.headers)
         self._beat = beat
         self._input: Any = _UNREAD
+        self._secrets = secrets
+        self.opened: Opened | None = None  # what was looked up, and must not leave the worker
 
     @property
     def input(self) -> Any:
@@ -80,6 +84,21 @@ class Job:
             return datetime.fromisoformat(text) if text else None
         except ValueError:
             return None
+
+    @property
+    def credentials(self) -> str:
+        """The name that the state's ``Credentials`` give, never a secret; '' for none."""
+        return self._text(headers.CREDENTIALS)
+
+    def secret(self, part: str = "") -> str:
+        """The secret of the job's credentials, as this worker knows it: ``SFC_SECRET_NAME``, or a file in ``SFC_SECRETS_DIR``. ``part``:
+        where there are several, ``user`` of ``billing`` is the secret ``billing.user``. Raises TaskError (``SFC.SecretMissing``).
+
+        It is taken out of whatever the function returns or raises.
+        """
+        if self.opened is None:
+            self.opened = Opened(self._secrets or Secrets(), self.credentials)
+        return self.opened(CREDENTIALS + part)
 
     def heartbeat(self) -> Awaitable[None]:
         """Sends a sign of life. It is sent at once: a task that is no coroutine calls it without ``await``."""

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import threading
 import time
+import traceback
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from datetime import datetime
 from typing import Any
@@ -25,6 +26,7 @@ from sfc_workers.job import Job
 from sfc_workers.metrics import JOBS, Counts
 from sfc_workers.pool import Pool
 from sfc_workers.replies import BUSY_FROM, Replies, error_headers
+from sfc_workers.secrets import Secrets
 from sfc_workers.tasks import Handler, TaskError
 
 BATCH = 500
@@ -33,6 +35,7 @@ STOP_S = 10.0
 _HEARTBEAT = [(headers.HEARTBEAT, b"1")]
 
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
 _log = get_logger()
 
 
@@ -42,7 +45,7 @@ class NoAnswer(Exception):
 
 class Runner:
     """``find`` gives the handler for a job's ``sfc-task``, or None. ``threads``: for functions that block. ``in_flight_max``: jobs
-    taken and not answered, over all groups. ``now_ms``: what deadlines are compared with."""
+    taken and not answered, over all groups. ``now_ms``: what deadlines are compared with. ``secrets``: where those of credentials are."""
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class Runner:
         threads: int = 8,
         pumps: bool = True,
         stop_s: float = STOP_S,
+        secrets: Secrets | None = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.counts = Counts()
@@ -61,6 +65,7 @@ class Runner:
         self._find = find
         self._in_flight_max = in_flight_max
         self._stop_s = stop_s
+        self._secrets = secrets
         self._now_ms = now_ms
         self._loop = asyncio.new_event_loop()
         self._pool = Pool(self._loop, threads)
@@ -190,7 +195,7 @@ class Runner:
             self._broken = self._broken or e
 
     async def _do(self, intake: Intake, taken: Taken, busy: bool, go_on: Callable[[], None]) -> None:
-        job = Job(taken.record, self._beat)
+        job = Job(taken.record, self._beat, self._secrets)
         if headers.JOB not in job.headers:
             self.counts.foreign += 1
             self._finish(intake, taken)
@@ -247,6 +252,8 @@ class Runner:
     def _complete(self, job: Job, output: Any, busy: bool) -> None:
         try:
             value = _encode(output)
+            if job.opened is not None:
+                value = _encode(job.opened.masked(_decode(value)))
         except (TypeError, ValueError, RecursionError, OverflowError) as e:
             self._failed(job, e, busy)
             return
@@ -261,12 +268,15 @@ class Runner:
         elif isinstance(exception, TaskError):
             self._fail(job, exception.error, exception.cause, busy)
         else:
-            _log.warning(
-                f"a task raised {type(exception).__name__}", action="task-raised", task=job.task, flow=job.flow, exc_info=exception
-            )
+            told: dict[str, Any] = {"exc_info": exception}
+            if job.opened is not None:
+                told = {"exception": job.opened.mask("".join(traceback.format_exception(exception)))}
+            _log.warning(f"a task raised {type(exception).__name__}", action="task-raised", task=job.task, flow=job.flow, **told)
             self._fail(job, type(exception).__name__, str(exception), busy)
 
     def _fail(self, job: Job, error: str, cause: str, busy: bool) -> None:
+        if job.opened is not None:
+            error, cause = job.opened.mask(error), job.opened.mask(cause)
         if self._replies.send(job, b"null", error_headers(error, cause), busy=busy):
             self.counts.failed += 1
         else:

@@ -2,6 +2,7 @@
 
 ``NAME`` stands in the environment as ``SFC_SECRET_NAME`` (upper case, ``.`` and ``-`` as ``_``), or is a file ``NAME`` in the
 directory that ``SFC_SECRETS_DIR`` names, as Kubernetes mounts them. A file is read anew for each call, so that it may be exchanged.
+Credentials of a state are the name of a secret; an ARN stands for what is behind its last slash.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from sfc.masking import HIDDEN
+from sfc.wire.http_call import CREDENTIALS, is_secret_name
 from sfc_workers.tasks import TaskError
 
 MISSING = "SFC.SecretMissing"
@@ -51,16 +53,31 @@ class Secrets:
 
 
 class Opened:
-    """The secrets of one call. What a service sends back of them is hidden."""
+    """The secrets of one job. What comes back of them is hidden. ``credentials``: what the job's state names; '' for none."""
 
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: Secrets, credentials: str = "") -> None:
         self._secrets = secrets
+        self._credentials = credentials
         self._hidden: set[str] = set()
 
     def __call__(self, name: str) -> str:
-        value = self._secrets.value(name)
+        """A secret by its name, or (``credentials:PART``) one of the credentials. Raises TaskError."""
+        value = self._secrets.value(self._named(name.removeprefix(CREDENTIALS)) if name.startswith(CREDENTIALS) else name)
         self.hide(value)
         return value
+
+    def _named(self, part: str) -> str:
+        """The secret's name. It may come from a flow's input, so that it is looked at before a file is looked for."""
+        if not self._credentials:
+            raise TaskError(MISSING, "this task needs credentials, and its state names none: write Credentials: {RoleArn: NAME} there")
+        name = self._credentials
+        if name.startswith("arn:"):
+            name = name.rpartition("/")[2]
+        name += f".{part}" if part else ""
+        if not is_secret_name(name):
+            rule = "letters, digits, _ . and -, the first no . or -, at most 128"
+            raise TaskError(MISSING, f"the Credentials {self._credentials!r} can't be a secret's name: {rule}")
+        return name
 
     def hide(self, value: str) -> None:
         """Hides a value, also as URLs and JSON write it."""

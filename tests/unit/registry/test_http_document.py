@@ -54,6 +54,7 @@ def test_a_whole_section_is_taken_and_can_be_prepared() -> None:
         {"Url": "${secret:WEBHOOK}"},
         {"Url": URL, "Error": {"404": "Gone", "5xx": "Busy"}},
         {"Url": URL, "Auth": {"Bearer": "${secret:TOKEN}"}},
+        {"Url": URL, "Auth": {"Bearer": "${credentials}"}, "Headers": {"X-Key": "${credentials:key.id}"}},
     ],
 )
 def test_what_is_taken_can_be_prepared(section: dict[str, Any]) -> None:
@@ -73,6 +74,10 @@ def test_what_is_taken_can_be_prepared(section: dict[str, Any]) -> None:
         ({"Headers": {"X": "${secret:a"}}, "/Http/Headers/X", "bad-expression"),
         ({"Headers": {"X Y": "1"}}, "/Http/Headers/X Y", "bad-name"),
         ({"Headers": {"X": 3}}, "/Http/Headers/X", "wrong-type"),
+        ({"Url": "https://x/${credentials}"}, "/Http/Url", "bad-expression"),
+        ({"Auth": {"Bearer": "${credentials:}"}}, "/Http/Auth/Bearer", "bad-expression"),
+        ({"Auth": {"Bearer": "${credentials"}}, "/Http/Auth/Bearer", "bad-expression"),
+        ({"Body": {"a": "${credentials}"}}, "/Http/Body", "bad-expression"),
         ({"Query": {"a": {"b": 1}}}, "/Http/Query/a", "wrong-type"),
         ({"Query": {"a": [{"b": 1}]}}, "/Http/Query/a", "bad-expression"),
         ({"Query": {"a.$": 3}}, "/Http/Query/a.$", "wrong-type"),
