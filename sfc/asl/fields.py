@@ -14,13 +14,17 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "Task": (
         *_EVERY, *_WORK, "Resource", "TimeoutSeconds", "TimeoutSecondsPath", "HeartbeatSeconds", "HeartbeatSecondsPath", "Credentials",
     ),
-    "Parallel": (*_EVERY, *_WORK, "Branches"),
+    "Parallel": (*_EVERY, *_WORK, "Branches", "Detached"),
     "Map": (*_EVERY, *_WORK, *OWN),
     "Pass": (*_EVERY, *_MOVES, *_PATHS, "Parameters", "ResultPath", "Result", "Assign"),
     "Wait": (*_EVERY, *_MOVES, *_PATHS, *WAITS, "Assign"),
     "Choice": (*_EVERY, *_PATHS, "Choices", "Default", "Assign"),
     "Succeed": (*_EVERY, *_PATHS),
     "Fail": (*_EVERY, "Error", "ErrorPath", "Cause", "CausePath"),
+    "Join": (
+        *_EVERY, *_MOVES, "OutputPath", "ResultSelector", "ResultPath", "Retry", "Catch", "Assign", "Of", "Until",
+        "TimeoutSeconds", "TimeoutSecondsPath",
+    ),
 }  # fmt: skip
 """The fields of each type in JSONPath."""
 _LEAVING = ("Assign", "Output")
@@ -28,18 +32,18 @@ _WORK_JSONATA = (*_MOVES, *_LEAVING, "Retry", "Catch")
 _OWN_JSONATA = ("Items", *(name for name in OWN if not name.endswith("Path")))
 FIELDS_JSONATA: dict[str, tuple[str, ...]] = {
     "Task": (*_EVERY, *_WORK_JSONATA, "Arguments", "Resource", "TimeoutSeconds", "HeartbeatSeconds", "Credentials"),
-    "Parallel": (*_EVERY, *_WORK_JSONATA, "Arguments", "Branches"),
+    "Parallel": (*_EVERY, *_WORK_JSONATA, "Arguments", "Branches", "Detached"),
     "Map": (*_EVERY, *_WORK_JSONATA, *_OWN_JSONATA),
     "Pass": (*_EVERY, *_MOVES, *_LEAVING),
     "Wait": (*_EVERY, *_MOVES, *_LEAVING, "Seconds", "Timestamp"),
     "Choice": (*_EVERY, *_LEAVING, "Choices", "Default"),
     "Succeed": (*_EVERY, "Output"),
     "Fail": (*_EVERY, "Error", "Cause"),
+    "Join": (*_EVERY, *_WORK_JSONATA, "Of", "Until", "TimeoutSeconds"),
 }
 """The fields of each type in JSONata."""
 LANGUAGES = ("JSONPath", "JSONata")
 TYPES = tuple(FIELDS)
-NOT_YET = {"Detached": "detached branches (Detached) are", "Join": "Join is"}
 
 IN_OTHER = {
     "Output": "In JSONPath: OutputPath, ResultSelector and ResultPath.",

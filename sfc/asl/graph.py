@@ -93,6 +93,8 @@ def _about(kind: str, state: dict[str, Any]) -> str:
             return _text(state.get("Error", state.get("ErrorPath")))
         case "Map":
             return f"for each of {_bare(_text(state.get('Items', state.get('ItemsPath', '$'))))}"
+        case "Join":
+            return f"{_text(state.get('Until', 'All'))} of {_text(state.get('Of'))}"
         case "Parallel" if state.get("Detached"):
             return "detached"
     return ""

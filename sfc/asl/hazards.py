@@ -16,6 +16,7 @@ from sfc.errors import Problem
 JOB_KEPT_S = 7 * 86_400
 """A job ages out of its topic after 8 days; a task without a timeout ends after 7."""
 
+_WITHOUT_JOB = ("signal:", "blueprint:")  # what these wait for ages out of no topic
 _NEVER_RAISED = {
     RUNTIME: "It always ends the flow: nothing takes it.",
     "States.NoChoiceMatched": "A Choice without a rule that holds fails with States.Runtime: give it a Default.",
@@ -95,9 +96,9 @@ class _Walk:
                 continue
             if self.limit_s is not None and seconds > self.limit_s:
                 self.beyond(here, seconds)
-            elif seconds > JOB_KEPT_S:
+            elif seconds > JOB_KEPT_S and not str(state.get("Resource")).startswith(_WITHOUT_JOB):
                 message = f"expected at most {JOB_KEPT_S} s (7 days), for which a job is kept in its topic, came {seconds}"
-                self.checks.warning("long-timeout", here, message, "For longer waits publish to a topic and use a Wait, or several.")
+                self.checks.warning("long-timeout", here, message, "For longer waits use a signal: state, or a Wait.")
 
     def beyond(self, pointer: str, seconds: int) -> None:
         message = f"expected less than the machine's TimeoutSeconds ({self.limit_s}), came {seconds}"

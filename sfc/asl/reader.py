@@ -9,11 +9,13 @@ from sfc.asl.checks import Checks, at, came, did_you_mean, nearest
 from sfc.asl.dialect import modernise, original
 from sfc.asl.fields import LANGUAGES
 from sfc.asl.hazards import hazards
+from sfc.asl.join_state import check_joins
 from sfc.asl.machine import Machine
 from sfc.asl.policies import read_retry
 from sfc.asl.retry import Retrier
 from sfc.asl.state_reader import StateReader
 from sfc.asl.states import State, Step
+from sfc.asl.surrogates import lone_surrogates
 from sfc.asl.template import read_template
 from sfc.asl.variables import assigned_names
 from sfc.errors import InvalidDocument, Problem
@@ -63,6 +65,8 @@ def _read(definition: Any) -> tuple[Machine | None, list[Problem]]:
     if _too_deep(definition):
         checks.error("too-deep", "", f"expected at most {_DEPTH_MAX} levels of objects and lists in one another, came more")
         return None, checks.problems
+    if unwritable := lone_surrogates(definition):
+        return None, unwritable
     document, slips, renamed = modernise(definition, MACHINE)
     document = checks.object(document, "", "a state machine")
     machine = None if document is None else _Reader(checks, document).machine()
@@ -155,6 +159,7 @@ class _Reader:
             edges[name] = [self.target(value, where, states) or nearest(value, states) for value, where in reader.targets]
             edges[name] += [None] if reader.unread else []
             ends = ends or reader.ends
+        check_joins(checks, states, at(pointer, "States"))
         self.variables = outer
         clear = all(target is not None for targets in edges.values() for target in targets)
         if not ends and clear:

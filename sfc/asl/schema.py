@@ -17,6 +17,7 @@ from sfc.asl.schema_fields import FIELD, PATH, SPEC, Schema, told, whole
 _TYPES = {
     "Task": ("Work that a service does.", "task-state"),
     "Parallel": ("Branches that run side by side.", "parallel-state"),
+    "Join": ("Waits for branches of a detached Parallel.", "detached-branches-and-join"),
     "Map": ("The same steps for each item of a list.", "map-state"),
     "Pass": ("Hands its input on, or a fixed result.", "pass-state"),
     "Wait": ("Waits for a while, or until a time.", "wait-state"),
@@ -24,7 +25,7 @@ _TYPES = {
     "Succeed": ("Ends the flow, or the branch, well.", "succeed-state"),
     "Fail": ("Ends the flow with an error.", "fail-state"),
 }
-_REQUIRED = {"Task": ["Resource"], "Parallel": ["Branches"], "Choice": ["Choices"]}
+_REQUIRED = {"Task": ["Resource"], "Parallel": ["Branches"], "Choice": ["Choices"], "Join": ["Of"]}
 
 
 def machine_schema() -> Schema:

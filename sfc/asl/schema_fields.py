@@ -71,6 +71,11 @@ FIELD: dict[str, Schema] = {
         "Machines that run side by side on the same input.",
         "parallel-state",
     ),
+    "Detached": told({"type": "boolean"}, "The flow goes on at once; a Join takes the outputs.", "detached-branches-and-join"),
+    "Of": told(_NAME, "The detached Parallel whose branches are awaited.", "detached-branches-and-join"),
+    "Until": told(
+        {"anyOf": [{"enum": ["All", "Any"]}, whole(1)]}, "How many branches must be done; All unless given.", "detached-branches-and-join"
+    ),
     "Result": told({}, "The result as it stands; .$ means nothing in it.", "pass-state"),
     "Seconds": told(_or_expression(whole(0)), "How long to wait.", "wait-state"),
     "SecondsPath": told(PATH, "Where the seconds stand in the input.", "wait-state"),

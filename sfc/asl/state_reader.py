@@ -7,7 +7,8 @@ from typing import Any
 
 from sfc.asl.checks import Checks, at, came, did_you_mean, nearest
 from sfc.asl.choice import read_condition, read_rule
-from sfc.asl.fields import FIELDS, FIELDS_JSONATA, IN_OTHER, LANGUAGES, NOT_YET, TYPES, WAITS
+from sfc.asl.fields import FIELDS, FIELDS_JSONATA, IN_OTHER, LANGUAGES, TYPES, WAITS
+from sfc.asl.join_state import JoinState, read_until
 from sfc.asl.jsonata import INPUT, RESULT, is_expression
 from sfc.asl.map_reader import read_map
 from sfc.asl.policies import read_catch, read_result_path, read_retry
@@ -91,9 +92,6 @@ class StateReader:
         for field in self.document:
             if field in self.known:
                 continue
-            if field in NOT_YET:
-                self.checks.not_yet(self.at(field), NOT_YET[field])
-                continue
             owners = [owner for owner, names in (FIELDS_JSONATA if self.jsonata else FIELDS).items() if field in names]
             if field in other[kind]:
                 hint = f"{field} belongs to {language}. {IN_OTHER.get(field, '')}".strip()
@@ -136,7 +134,9 @@ class StateReader:
         if "Next" in allowed:
             given["next"] = self.moves()
         if "InputPath" in allowed:
-            given.update(input_path=self.step("InputPath"), output_path=self.step("OutputPath"))
+            given["input_path"] = self.step("InputPath")
+        if "OutputPath" in allowed:
+            given["output_path"] = self.step("OutputPath")
         if "Parameters" in allowed:
             given["parameters"] = self.template("Parameters")
         if "Arguments" in allowed:
@@ -236,7 +236,17 @@ class StateReader:
                 first = self.branch(branch, self.at("Branches", number), self.language)
                 if first is not None:
                     branches.append(first)
-        return ParallelState(**given, branches=tuple(branches))
+        detached = self.document.get("Detached", False)
+        if not isinstance(detached, bool):
+            self.checks.wrong_type(self.at("Detached"), "true or false", detached)
+        return ParallelState(**given, branches=tuple(branches), detached=detached is True)
+
+    def _join(self) -> State:
+        given = self.work()
+        self.checks.required(self.document, "Of", self.pointer, "Write the name of the detached Parallel whose branches are awaited.")
+        of = self.checks.text(self.document, "Of", self.pointer)
+        until = read_until(self.checks, self.document, self.pointer)
+        return JoinState(**given, of=of or "", until=until, timeout=self.seconds("Timeout"))
 
     def _map(self) -> State:
         return read_map(self, self.work())

@@ -86,14 +86,15 @@ class TaskState(State):
 
     def timeout_s(self, raw: Any, context: Any) -> int | Failure | None:
         """``TimeoutSeconds`` or what ``TimeoutSecondsPath`` finds in the raw input."""
-        return _seconds(self.timeout, raw, context)
+        return whole_seconds(self.timeout, raw, context)
 
     def heartbeat_s(self, raw: Any, context: Any) -> int | Failure | None:
         """``HeartbeatSeconds`` or what ``HeartbeatSecondsPath`` finds in the raw input."""
-        return _seconds(self.heartbeat, raw, context)
+        return whole_seconds(self.heartbeat, raw, context)
 
 
-def _seconds(given: int | Step | None, raw: Any, context: Any) -> int | Failure | None:
+def whole_seconds(given: int | Step | None, raw: Any, context: Any) -> int | Failure | None:
+    """A number, or what a step finds; None where there is neither."""
     if given is None or isinstance(given, int):
         return given
     found: int | Failure = given(raw, context)
@@ -284,5 +285,6 @@ class ParallelState(State):
 
     kind: ClassVar[str] = "Parallel"
     branches: tuple[str, ...]
+    detached: bool = False  # the flow goes on at once; a Join takes the outputs
     retry: tuple[Retrier, ...] = ()
     catch: tuple[Catcher, ...] = ()

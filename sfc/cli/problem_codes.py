@@ -60,6 +60,9 @@ CODES = {
     # Choice.
     "bad-rule": "A choice rule has no comparison, or several.",
     "choice-without-default": "A Choice without Default: what no rule takes fails the flow.",
+    # Detached branches.
+    "bad-join": "A Join names no detached Parallel of its branch.",
+    "never-joined": "A detached Parallel that no Join names: nobody hears of its branches' failures.",
     # Map.
     "needs-distributed": "A field of a distributed Map in one whose Mode is INLINE.",
     "no-effect": "A field that means nothing here.",
@@ -79,7 +82,7 @@ CODES = {
 WARNINGS = frozenset(
     {
         "unreachable-state", "literal-path", "unknown-error", "never-raised", "never-matches", "repeated-error", "long-timeout",
-        "timeout-beyond-machine", "wait-of-zero", "choice-without-default", "no-effect",
+        "timeout-beyond-machine", "wait-of-zero", "choice-without-default", "no-effect", "never-joined",
     }
 )  # fmt: skip
 """Codes of warnings: what is right by the language and yet hardly what was meant. All others are errors."""

@@ -251,6 +251,48 @@ class ParallelFailed(Event, frozen=True):
     cause: str | None = None
 
 
+class DetachedStarted(Event, frozen=True):
+    """As ParallelStarted, below a holder (``id``); the branch itself goes on. Branches that the same state has started before end."""
+
+    branch: int
+    id: int
+    ids: list[int]
+    input: Any | UnsetType = UNSET
+
+
+class DetachedFailed(Event, frozen=True):
+    """A detached branch (``child``) of a holder failed and nothing in it caught the error: a Join will say what follows."""
+
+    branch: int
+    child: int
+    error: str | None = None
+    cause: str | None = None
+
+
+class JoinStarted(Event, frozen=True):
+    """The branch waits for what its state ``of`` has started. ``due_ms``: 0 for ever."""
+
+    branch: int
+    of: str
+    due_ms: int = 0
+
+
+class JoinSucceeded(Event, frozen=True):
+    """Enough branches of the holder are done; the list of their outputs, null for those that are not, is the state's result. The
+    others end."""
+
+    branch: int
+    holder: int
+
+
+class JoinFailed(Event, frozen=True):
+    """Too many of the branches have failed, or the time is over."""
+
+    branch: int
+    error: str | None = None
+    cause: str | None = None
+
+
 class MapStarted(Event, frozen=True):
     """``items`` only where they are not the state's raw input; ``limit``: iterations at once; ``size``: bytes of JSON of the items.
     ``refused``: the thresholds of failures are none, the state fails now."""
@@ -371,6 +413,7 @@ AnyEvent = (
     | ExecutionYielded | ExecutionContinued | StateEntered | StateExited | EvaluationFailed
     | SignalReceived | SignalTaken | TaskScheduled | TaskHeartbeat | TaskSucceeded | TaskFailed | TaskTimedOut | RetryScheduled
     | WaitStarted | ParallelStarted | ParallelSucceeded | ParallelFailed | BranchSucceeded
+    | DetachedStarted | DetachedFailed | JoinStarted | JoinSucceeded | JoinFailed
     | MapStarted | MapRunStarted | ChildStarted | ChildSucceeded | ChildFailed | MapRunSucceeded
     | MapIterationStarted | MapIterationSucceeded | MapIterationFailed | MapIterationAborted | MapSucceeded | MapFailed
 )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import UNSET
 
 from sfc.engine import events as e
-from sfc.engine.flow import Branch, Flow, Going, KeptSignal, Status, items_of
+from sfc.engine.flow import Branch, Broken, Detached, Flow, Going, KeptSignal, Status, items_of, variables_of
 
 REQUESTS_KEPT = 20
 
@@ -37,7 +37,8 @@ def below(flow: Flow, branch_id: int) -> Iterator[Branch]:
     """The branches under one, at any depth, parents before children (a child's id is always higher, and made later)."""
     family = {branch_id}
     for branch in flow.branches.values():
-        if branch.parent in family:
+        owner = -1 if branch.detached is None else branch.detached.owner  # what the branch itself has detached is not below it
+        if branch.parent in family or (owner in family and owner != branch_id):
             family.add(branch.id)
             yield branch
 
@@ -84,6 +85,14 @@ def _waits(flow: Flow, branch: Branch) -> None:
 def _drop_below(flow: Flow, branch_id: int) -> None:
     for branch in list(below(flow, branch_id)):
         del flow.branches[branch.id]
+
+
+def _drop_detached(flow: Flow, owner: int, state: str = "") -> None:
+    """Ends what a branch has started beside itself: all, or what one of its states has."""
+    for holder in [b for b in flow.branches.values() if b.detached is not None and b.detached.owner == owner]:
+        if not state or holder.state == state:
+            _drop_below(flow, holder.id)
+            del flow.branches[holder.id]
 
 
 def _remember(flow: Flow, request: str) -> None:
@@ -154,6 +163,9 @@ def _redriven(flow: Flow, event: e.ExecutionRedriven) -> None:
         for branch in failed_ones:
             branch.data = event.input
     for branch in going:
+        around = flow.branches.get(branch.parent)
+        if around is not None and around.detached is not None:
+            around.detached.failed.pop(branch.index, None)
         _close(branch, "entered")
         branch.retries = []
     for branch in flow.branches.values():
@@ -226,6 +238,7 @@ def _exited(flow: Flow, event: e.StateExited) -> None:
     branch.phase = "entered"
     if event.next is None:
         branch.phase = "done"
+        _drop_detached(flow, branch.id)
         branch.variables = {}
     else:
         branch.state = event.next
@@ -319,6 +332,52 @@ def _child_failed(flow: Flow, event: e.ParallelFailed | e.MapIterationFailed) ->
         _close(branch, "failed" if branch.id == event.child else "stopped")
 
 
+def _detached_started(flow: Flow, event: e.DetachedStarted) -> None:
+    owner = flow.branches[event.branch]
+    owner.phase = "entered"  # it may have paused before a retry
+    owner.due_ms = 0
+    _drop_detached(flow, owner.id, owner.state)
+    data = owner.data if event.input is UNSET else event.input
+    holder = Branch(event.id, state=owner.state, phase="branches", variables=dict(variables_of(flow, owner)), detached=Detached(owner.id))
+    flow.branches[holder.id] = holder
+    for index, branch_id in enumerate(event.ids):
+        flow.branches[branch_id] = Branch(branch_id, holder.id, index, data=data)
+    flow.branches_made += 1 + len(event.ids)
+
+
+def _detached_failed(flow: Flow, event: e.DetachedFailed) -> None:
+    child = flow.branches[event.child]
+    _drop_detached(flow, child.id)
+    for branch in list(below(flow, child.id)):
+        if branch.phase not in ("done", "failed", "branches"):
+            _close(branch, "stopped")
+    if child.phase != "branches":
+        _close(child, "failed")
+    holder = flow.branches[event.branch]
+    assert holder.detached is not None  # the event is a holder's
+    holder.detached.failed[child.index] = Broken(event.error, event.cause)
+
+
+def _join_started(flow: Flow, event: e.JoinStarted) -> None:
+    branch = flow.branches[event.branch]
+    branch.phase = "waiting"
+    branch.due_ms = event.due_ms
+    _waits(flow, branch)
+
+
+def _join_succeeded(flow: Flow, event: e.JoinSucceeded) -> None:
+    branch = flow.branches[event.branch]
+    results = [b.data if b.phase == "done" else None for b in flow.branches.values() if b.parent == event.holder]
+    _drop_below(flow, event.holder)
+    del flow.branches[event.holder]
+    _close(branch, "entered")
+    branch.result = results
+
+
+def _join_failed(flow: Flow, event: e.JoinFailed) -> None:
+    _close(flow.branches[event.branch], "stopped")
+
+
 def _map_started(flow: Flow, event: e.MapStarted) -> None:
     if event.refused:
         return
@@ -378,6 +437,7 @@ def _iteration_failed(flow: Flow, event: e.MapIterationFailed) -> None:
     if not event.tolerated:
         _child_failed(flow, event)
         return
+    _drop_detached(flow, event.child)
     _drop_below(flow, event.child)
     del flow.branches[event.child]
     going = _going(flow.branches[event.branch])
@@ -445,6 +505,11 @@ _ON: dict[type[e.Event], Callable[[Flow, Any], None]] = {
     e.ParallelSucceeded: _parallel_succeeded,
     e.ParallelFailed: _child_failed,
     e.BranchSucceeded: _nothing,
+    e.DetachedStarted: _detached_started,
+    e.DetachedFailed: _detached_failed,
+    e.JoinStarted: _join_started,
+    e.JoinSucceeded: _join_succeeded,
+    e.JoinFailed: _join_failed,
     e.MapStarted: _map_started,
     e.MapRunStarted: _map_run_started,
     e.ChildStarted: _child_started,

@@ -28,6 +28,20 @@ class Going(Struct, omit_defaults=True):
     open: list[int] = field(default_factory=list)  # of a distributed Map: the iterations at work, which are no branches
 
 
+class Broken(Struct, frozen=True, omit_defaults=True):
+    """What ended a detached branch that failed."""
+
+    error: str | None = None
+    cause: str | None = None
+
+
+class Detached(Struct, omit_defaults=True):
+    """Of a holder: whose branches hang below it, and which of them, by their place, have failed."""
+
+    owner: int
+    failed: dict[int, Broken] = field(default_factory=dict)
+
+
 class Branch(Struct, omit_defaults=True):
     """One path of control. Branch 0 is the flow itself; a Parallel state, and each iteration of a Map, start others below its own."""
 
@@ -47,6 +61,7 @@ class Branch(Struct, omit_defaults=True):
     result: Any | UnsetType = UNSET  # of the state, from its answer or join to its exit
     variables: dict[str, Any] = field(default_factory=dict)  # assigned in the branch's own scope; see variables_of
     map: Going | None = None  # of a Map whose iterations are at work
+    detached: Detached | None = None  # of a holder, which runs nothing itself: see sfc.engine.detached
     steps: int = 0  # states entered since it, or a branch below it, last waited for something
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec import UNSET
 
-from sfc.asl import Catcher, Failure, MapState, ParallelState, State, TaskState
+from sfc.asl import Catcher, Failure, JoinState, MapState, ParallelState, State, TaskState
+from sfc.engine import detached, iterations
 from sfc.engine import events as e
-from sfc.engine import iterations
 from sfc.engine.children import report
 from sfc.engine.effects import Reply
 from sfc.engine.flow import Branch
@@ -38,7 +38,7 @@ def finish(turn: Turn, branch: Branch, state: State, result: Any, following: str
             fail(turn, branch, output)
             return
         base = branch.data if branch.result is UNSET else branch.result
-        if output is not base or state.kind in ("Parallel", "Map"):  # else it was measured when it came
+        if output is not base or state.kind in ("Parallel", "Map", "Join"):  # else it was measured when it came
             unfit = weigh(turn, f"the output of state {state.name!r}", output)
             if unfit is not None:
                 fail(turn, branch, unfit)
@@ -60,6 +60,17 @@ def finish(turn: Turn, branch: Branch, state: State, result: Any, following: str
             succeed(turn, branch.data)
             return
         parent = turn.flow.branches[branch.parent]
+        if parent.detached is not None:
+            turn.emit(e.BranchSucceeded, branch.id)
+            over = detached.joined(turn, parent)
+            if over is None:
+                return
+            branch, state, failure = over
+            if failure is not None:
+                fail(turn, branch, failure)
+                return
+            result, following = branch.result, state.next
+            continue
         state = turn.state_of(parent)
         if isinstance(state, MapState):
             joined = iterations.succeeded(turn, parent, state, branch)
@@ -83,7 +94,7 @@ def fail(turn: Turn, branch: Branch, failure: Failure) -> None:
     while True:
         failure = _told(turn, branch, failure)
         state = turn.state_of(branch)
-        if isinstance(state, TaskState | ParallelState | MapState):
+        if isinstance(state, TaskState | ParallelState | MapState | JoinState):
             if _retried(turn, branch, state, failure):
                 return
             if isinstance(state, MapState) and not (own and failure.error == RUNTIME and branch.phase != "branches"):
@@ -96,6 +107,17 @@ def fail(turn: Turn, branch: Branch, failure: Failure) -> None:
             fail_flow(turn, failure.error, failure.said or failure.cause)
             return
         parent = turn.flow.branches[branch.parent]
+        if parent.detached is not None:
+            turn.emit(e.DetachedFailed, parent.id, branch.id, failure.error, failure.said or failure.cause)
+            over = detached.joined(turn, parent)
+            if over is None:
+                return
+            branch, waiting, broken = over
+            if broken is None:
+                finish(turn, branch, waiting, branch.result, waiting.next)
+                return
+            failure, own = broken, True
+            continue
         around = turn.state_of(parent)
         if isinstance(around, MapState):
             joined = iterations.failed(turn, parent, around, branch, failure)
@@ -119,7 +141,7 @@ def _told(turn: Turn, branch: Branch, failure: Failure) -> Failure:
     return placed
 
 
-def _retried(turn: Turn, branch: Branch, state: TaskState | ParallelState | MapState, failure: Failure) -> bool:
+def _retried(turn: Turn, branch: Branch, state: TaskState | ParallelState | MapState | JoinState, failure: Failure) -> bool:
     retriers = state.retry
     if not retriers and isinstance(state, TaskState):
         retriers = turn.program.targets[state.name].retry
@@ -135,7 +157,7 @@ def _retried(turn: Turn, branch: Branch, state: TaskState | ParallelState | MapS
     return False
 
 
-def _caught(turn: Turn, branch: Branch, state: TaskState | ParallelState | MapState, failure: Failure) -> bool | Failure:
+def _caught(turn: Turn, branch: Branch, state: TaskState | ParallelState | MapState | JoinState, failure: Failure) -> bool | Failure:
     """True when a catcher took the failure; a Failure when the catcher itself could not put it into the state's input."""
     catcher: Catcher
     for catcher in state.catch:

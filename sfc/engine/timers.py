@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import cast
 
-from sfc.asl import TaskState, WaitState
+from sfc.asl import JoinState, TaskState, WaitState
 from sfc.engine import events as e
 from sfc.engine.commands import Fire
 from sfc.engine.flow import Branch, Flow
 from sfc.engine.loop import enter_pending, run, step
 from sfc.engine.moves import time_out_flow
-from sfc.engine.states import ENTER, task, wait
+from sfc.engine.states import ENTER, join, task, wait
 from sfc.engine.turn import Turn
 
 
@@ -54,6 +54,8 @@ def _fire_branch(turn: Turn, branch: Branch) -> None:
     match branch.phase:
         case "job":
             task.on_due(turn, branch, cast("TaskState", state))
+        case "waiting" if isinstance(state, JoinState):
+            join.on_due(turn, branch, state)
         case "waiting":
             wait.on_due(turn, branch, cast("WaitState", state))
         case _:  # the pause before a retry: it runs again, without entering anew

@@ -150,8 +150,8 @@ class Turn:
         if token or branch.token:
             context["Task"] = {"Token": token or branch.token}
         inner = branch
-        while item is None and inner.parent >= 0:  # that of the innermost Map around the branch
-            around = flow.branches[inner.parent]
+        while item is None and (inner.parent >= 0 or inner.detached is not None):  # that of the innermost Map around the branch
+            around = flow.branches[inner.parent if inner.detached is None else inner.detached.owner]
             if around.map is not None:
                 item = inner.index, items_of(around)[inner.index]
             inner = around

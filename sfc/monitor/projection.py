@@ -110,6 +110,14 @@ def _follow(event: e.Event, open_: OpenStates) -> Visit | None:
             return retried
         case e.ParallelStarted():
             open_.below[event.branch] = event.ids
+        case e.DetachedStarted():
+            open_.below[event.id] = event.ids
+        case e.DetachedFailed():
+            return _fail(open_)
+        case e.JoinSucceeded():
+            _drop_below(open_, event.holder)
+        case e.JoinFailed():
+            open_.failing = event.branch
         case e.MapIterationStarted():
             open_.below.setdefault(event.branch, []).append(event.id)
         case e.MapIterationSucceeded():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sfc.engine.flow import Branch
-from sfc.engine.states import choice, fail, map, parallel, pass_, succeed, task, wait
+from sfc.engine.states import choice, fail, join, map, parallel, pass_, succeed, task, wait
 from sfc.engine.turn import Turn
 
 ENTER: dict[str, Callable[[Turn, Branch, Any], None]] = {
@@ -17,6 +17,7 @@ ENTER: dict[str, Callable[[Turn, Branch, Any], None]] = {
     "Succeed": succeed.enter,
     "Fail": fail.enter,
     "Parallel": parallel.enter,
+    "Join": join.enter,
     "Map": map.enter,
 }
 """What a state does when it is entered, and when it is tried again; by its type."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import UNSET
 
 from sfc.asl import Failure, ParallelState
 from sfc.engine import events as e
 from sfc.engine.flow import Branch
-from sfc.engine.moves import fail
+from sfc.engine.moves import fail, finish
 from sfc.engine.sizes import weigh
 from sfc.engine.turn import Turn
 
@@ -23,7 +25,19 @@ def enter(turn: Turn, branch: Branch, state: ParallelState) -> None:
         if unfit is not None:
             fail(turn, branch, unfit)
             return
+    if state.detached:
+        _detach(turn, branch, state, effective)
+        return
     first = turn.flow.branches_made
     ids = list(range(first, first + len(state.branches)))
     turn.emit(e.ParallelStarted, branch.id, ids, UNSET if effective is branch.data else effective)
     turn.work.extend(zip(ids, state.branches, strict=True))
+
+
+def _detach(turn: Turn, branch: Branch, state: ParallelState, effective: Any) -> None:
+    """Starts the branches below a holder, and goes on at once with the effective input."""
+    holder = turn.flow.branches_made
+    ids = list(range(holder + 1, holder + 1 + len(state.branches)))
+    turn.emit(e.DetachedStarted, branch.id, holder, ids, UNSET if effective is branch.data else effective)
+    turn.work.extend(zip(ids, state.branches, strict=True))
+    finish(turn, branch, state, effective, state.next)

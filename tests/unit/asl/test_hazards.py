@@ -42,6 +42,8 @@ def test_misspelt_error_names_are_warned_of(name: str) -> None:
 def test_a_job_may_take_as_long_as_it_is_kept() -> None:
     assert task(TimeoutSeconds=JOB_KEPT_S) == []
     assert task(TimeoutSeconds=JOB_KEPT_S + 1) == ["long-timeout"]
+    for resource in ("signal:approved", "blueprint:payment"):
+        assert codes(Type="Task", Resource=resource, End=True, TimeoutSeconds=JOB_KEPT_S + 1) == []
 
 
 def test_task_failed_takes_every_error_but_a_timeout() -> None:

@@ -15,6 +15,7 @@ from sfc.engine.commands import ChildEnded, DispatchFailed, Heartbeat, HoldChild
 from sfc.engine.effects import SendCommand
 from sfc.engine.events import AnyEvent, ExecutionResumed
 from sfc.engine.flow import Flow, next_due_ms
+from sfc.engine.program import Program
 from sfc.engine.shard import held_by
 from tests.unit.engine.bench import T0, Bench, program_of, task
 
@@ -85,7 +86,27 @@ STATES: dict[str, Any] = {
     },
     "Z": {"Type": "Task", "Resource": "topic:audit", "Parameters": {"id.$": "States.UUID()", "first.$": "$first"}, "End": True},
 }
+BESIDE_STATES: dict[str, Any] = {
+    "A": {
+        "Type": "Parallel",
+        "Detached": True,
+        "Branches": [
+            {"StartAt": "D", "States": {"D": task("b", Retry=RETRY)}},
+            {"StartAt": "F", "States": {"F": {"Type": "Task", "Resource": "blueprint:pay@2", "End": True}}},
+            {"StartAt": "I", "States": {"I": INNER}},
+        ],
+        "ResultPath": None,
+        "Next": "B",
+    },
+    "B": task("a", ResultPath="$.a", Next="J"),
+    "J": {
+        "Type": "Join", "Of": "A", "Until": 2, "TimeoutSeconds": 25, "ResultPath": "$.q", "Next": "Z",
+        "Retry": [{"ErrorEquals": ["States.Timeout"], "MaxAttempts": 1}], "Catch": CATCH,
+    },
+    "Z": {"Type": "Task", "Resource": "topic:audit", "End": True},
+}  # fmt: skip
 PROGRAM = program_of(STATES, blueprints={"pay@2": "h"}, TimeoutSeconds=120, Sfc={"Group": "retail"})
+BESIDE = program_of(BESIDE_STATES, blueprints={"pay@2": "h"}, TimeoutSeconds=120, Sfc={"Group": "retail"})
 SUBJECTS = ["blueprint:orders", "version:orders@1", "group:retail", "task:a", "task:b", "task:c"]
 
 KINDS = ["complete", "fail", "dispatched", "refused", "beat", "tick", "pause", "resume", "hold", "lift", "wake", "stop", "redrive"]
@@ -229,6 +250,12 @@ def finish(bench: Bench) -> None:
 
 @settings(max_examples=250, deadline=None, derandomize=True)
 @given(st.lists(st.sampled_from(SUBJECTS), max_size=2, unique=True), st.lists(step, max_size=40))
+def test_so_do_branches_beside_the_flow(held: list[str], steps: list[tuple[str, int]]) -> None:
+    any_order(held, steps, BESIDE)
+
+
+@settings(max_examples=250, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(SUBJECTS), max_size=2, unique=True), st.lists(step, max_size=40))
 def test_any_order_of_commands_leaves_a_state_that_its_events_fold_to(held: list[str], steps: list[tuple[str, int]]) -> None:
     any_order(held, steps)
 
@@ -241,8 +268,8 @@ def test_so_does_a_flow_that_yields_at_every_turn(held: list[str], steps: list[t
         any_order(held, steps)
 
 
-def any_order(held: list[str], steps: list[tuple[str, int]]) -> None:
-    bench = Bench(PROGRAM)
+def any_order(held: list[str], steps: list[tuple[str, int]], program: Program = PROGRAM) -> None:
+    bench = Bench(program)
     standing = Standing(bench)
     for subject in held:
         bench.hold(subject)
