@@ -54,7 +54,7 @@ class Door:
         ring = await self._current()
         if not ring.in_use:
             self._keyless(request, needed)
-        elif needed != ANYBODY and not (operation == "metrics" and self._local):
+        elif needed != ANYBODY and not (operation == "metrics" and self._local and _is_here(request)):
             request.state.caller = _caller(ring, request, needed)
 
     async def _current(self) -> Keyring:
@@ -100,6 +100,11 @@ class Door:
                 f"without keys this gateway takes no requests from pages of other sites; this one comes from {origin!r:.120}",
                 hint=f"make a key, and show it with each request: {_CREATE}",
             )
+
+
+def _is_here(request: Request) -> bool:
+    """Whether a request names this machine itself: it came through no proxy, and from no web page."""
+    return _is_local(request.headers.get("host", "")) and "origin" not in request.headers
 
 
 def _is_local(host: str) -> bool:

@@ -90,6 +90,8 @@ class Keys:
             raise BadInput(f"{name!r:.120} can't be the name of a key: {NAME_RULE}")
         id_, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
         with self._registry.edit() as edit:
+            if edit.session.get(KeyRow, name) is not None:  # `revoke` takes either: it must not end another key than is meant
+                raise NotPossible(f"{name} is the id of another key", hint="choose another name")
             old = edit.session.exec(select(KeyRow).where(KeyRow.name == name)).first()
             if old is not None and not old.revoked_ms:
                 raise NotPossible(f"there is a key {name} already", hint=f"choose another name, or end it: sfc keys revoke {name}")

@@ -179,8 +179,9 @@ def test_the_name_in_the_history_is_the_keys_whatever_a_header_claims(gateway: A
 
 
 def test_health_is_told_to_anybody_and_metrics_on_loopback(gateway: Any, made: dict[str, str]) -> None:
-    for local, metrics in ((True, 200), (False, 401)):
-        with TestClient(gateway.app(local=local), base_url="http://sfc.example") as http:
+    here, proxied = "http://127.0.0.1:8321", "http://sfc.example"
+    for local, url, metrics in ((True, here, 200), (True, proxied, 401), (False, here, 401), (False, proxied, 401)):
+        with TestClient(gateway.app(local=local), base_url=url) as http:
             answers = [http.get(path).status_code for path in ("/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/v1/flows")]
         assert answers == [200, 200, metrics, 200, 200, 401]
 
@@ -279,3 +280,17 @@ def test_without_keys_a_gateway_beyond_loopback_answers_nobody(gateway: Any) -> 
 def test_a_name_that_no_history_should_show_is_refused(http: TestClient) -> None:
     answer = http.post("/v1/flows/orders:o-1/pause", headers={"Sfc-By": "x" * 201})
     assert (answer.status_code, answer.json()["type"]) == (400, "urn:sfc:problem:bad-input")
+
+
+def test_metrics_are_told_to_no_page_of_another_site(http: TestClient, made: dict[str, str]) -> None:
+    assert http.get("/metrics").status_code == 200
+    for head in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}):
+        assert http.get("/metrics", headers=head).status_code == 401
+        assert http.get("/metrics", headers={**head, **bearer(made["viewer"])}).status_code == 200
+
+
+def test_no_key_is_called_as_another_ones_id(guarded: TestClient, made: dict[str, str]) -> None:
+    id_ = made["viewer"].split("_")[1]
+    answer = guarded.post("/v1/keys", json={"name": id_, "role": "viewer"}, headers=bearer(made["admin"]))
+    assert answer.status_code == 409
+    assert "id of another key" in answer.json()["detail"]
