@@ -12,7 +12,8 @@ from sfc.wire.history import plain
 
 
 def fold(events: Iterable[e.AnyEvent]) -> list[dict[str, Any]]:
-    """Events as plain values, in order, each with ``name``; StateEntered with ``input`` and StateExited with ``output``.
+    """Events as plain values, in order, each with ``name``; StateEntered with ``input`` and StateExited with ``output``, those of
+    signals with the ``signal``.
 
     Where the beginning is missing (the log has dropped it) payloads are given only as far as the events themselves have them.
     """
@@ -25,7 +26,10 @@ def fold(events: Iterable[e.AnyEvent]) -> list[dict[str, Any]]:
         expected_seq += 1
         if whole:
             flow = evolve(flow, event)
-        row = {"name": e.name_of(event), **plain(event)}
+        row = plain(event)
+        if isinstance(event, e.SignalReceived | e.SignalTaken):
+            row["signal"] = row.pop("name")
+        row = {"name": e.name_of(event), **row}
         if whole and flow is not None:
             if isinstance(event, e.StateEntered):
                 row["input"] = flow.branches[event.branch].data

@@ -58,6 +58,8 @@ def check_blueprint(
 ) -> list[Problem]:
     """All that is wrong with a blueprint, in the language and in ``Sfc``; its Resources must lead to one of these tasks or blueprints."""
     known = Known(tasks, blueprints or {}, name_of_blueprint(document))
+    if unwritable := asl.lone_surrogates(document):
+        return unwritable
     checks = Checks()
     checks.problems += asl.validate({k: v for k, v in document.items() if k != "Sfc"})
     if any(p.code == "too-deep" for p in checks.problems):

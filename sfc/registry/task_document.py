@@ -25,6 +25,8 @@ NOT_YET = {
 
 def check_task(document: dict[str, Any]) -> list[Problem]:
     """All that is wrong with a task document."""
+    if unwritable := asl.lone_surrogates(document):
+        return unwritable
     checks = Checks()
     checks.fields(document, "", FIELDS, ["Name"])
     checks.absent(document, "", NOT_YET)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -74,8 +75,7 @@ CASES: list[tuple[str, Any, str, str]] = [
     ("Credentials without a role", task(Credentials={}), "missing-field", "/States/A/Credentials"),
     ("Credentials with a secret", task(Credentials={"RoleArn": "r", "Key": "x"}), "unknown-field", "/States/A/Credentials/Key"),
     ("Arguments in JSONPath", task(Arguments={}), "unknown-field", "/States/A/Arguments"),
-    ("Detached", branched(machine(B=END), Detached=True), "not-yet", "/States/A/Detached"),
-    ("Join", branched(machine(B=END), Join="any"), "not-yet", "/States/A/Join"),
+    ("Join", branched(machine(B=END), Join="any"), "unknown-field", "/States/A/Join"),
     ("state of an unknown language", machine(A={**END, "QueryLanguage": "SQL"}), "bad-value", "/States/A/QueryLanguage"),
     ("ResultPath to a variable", machine(A={**END, "ResultPath": "$total"}), "bad-path", "/States/A/ResultPath"),
     ("UUID of something", machine(A={**END, "Parameters": {"a.$": "States.UUID(1)"}}), "bad-path", "/States/A/Parameters/a.$"),
@@ -213,6 +213,19 @@ def test_a_bottomless_document_is_refused(nest: Any) -> None:
     for _ in range(5000):
         deep = nest(deep)
     assert [problem.code for problem in validate(machine(A={**END, "Parameters": deep}))] == ["too-deep"]
+
+
+def test_half_of_a_surrogate_pair_is_refused_wherever_it_stands() -> None:
+    half = json.loads('"x\\ud800"')
+    document = {**machine(A={**END, "Result": {"a": ["ok", half], half: {"b": half}, "whole": "\U0001f600"}}), half: 1}
+    problems = validate(document)
+    assert [(p.code, p.pointer) for p in problems] == [
+        ("not-json", ""), ("not-json", "/States/A/Result"), ("not-json", "/States/A/Result/a/1"),
+    ]  # fmt: skip
+    assert all("\\ud800" in p.message for p in problems)
+    assert json.dumps([tuple(p) for p in problems], ensure_ascii=False).encode()
+    with pytest.raises(InvalidBlueprint, match="half of a surrogate pair"):
+        compile_machine(document)
 
 
 WORDS = st.sampled_from(

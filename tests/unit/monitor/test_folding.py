@@ -39,3 +39,18 @@ def test_inputs_and_outputs_follow_the_data_through_parallel_branches() -> None:
     ]  # fmt: skip
     assert history[2]["name"] == "TaskScheduled"
     assert history[6]["name"] == "ParallelStateStarted"
+
+
+def test_events_of_signals_keep_their_names() -> None:
+    given = [
+        e.ExecutionStarted(1, 0, 1, flow="o:1", blueprint="o", version=1, hash="h", input={}),
+        e.SignalReceived(2, 0, 1, name="approved", by="ada", kept=True, output={"ok": True}),
+        e.StateEntered(3, 0, 1, branch=0, state="Wait", kind="Task"),
+        e.TaskScheduled(4, 0, 1, branch=0, token="t", task="signal:approved"),
+        e.SignalTaken(5, 0, 1, branch=0, name="approved"),
+        e.TaskSucceeded(6, 0, 1, branch=0),
+    ]
+    history = fold(given)
+    assert [row["name"] for row in history] == [e.name_of(event) for event in given]
+    assert [row.get("signal") for row in history] == [None, "approved", None, None, "approved", None]
+    assert (history[1]["by"], history[1]["output"]) == ("ada", {"ok": True})

@@ -1,11 +1,14 @@
 """Reading blueprints and tasks from files."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from sfc.errors import BadInput
+from sfc.registry.blueprint_document import check_blueprint
 from sfc.registry.documents import canonical, content_hash, load_documents, parse_document
+from sfc.registry.task_document import check_task
 
 
 def test_yaml_is_read_as_json_means_it() -> None:
@@ -76,3 +79,10 @@ def test_a_missing_path_and_an_empty_folder_are_told(tmp_path: Path) -> None:
 def test_the_content_hash_does_not_depend_on_the_order_of_keys() -> None:
     assert content_hash(canonical({"b": 1, "a": "ü"})) == content_hash(canonical({"a": "ü", "b": 1}))
     assert content_hash(canonical({"a": 1})) != content_hash(canonical({"a": 1.5}))
+
+
+def test_half_of_a_surrogate_pair_is_refused_in_a_task_and_in_a_blueprint_s_own_section() -> None:
+    half = json.loads('"\\ud800"')
+    task = check_task({"Name": "a", "Comment": half})
+    blueprint = check_blueprint({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}, "Sfc": {"Name": "b", "Resources": {half: "x"}}}, {})
+    assert [(p.code, p.pointer) for p in [*task, *blueprint]] == [("not-json", "/Comment"), ("not-json", "/Sfc/Resources")]
