@@ -33,7 +33,7 @@ def story_of(history: Sequence[Mapping[str, Any]], named: Mapping[str, str] | No
     repeated = 0
     for row in history:
         kept = {name: value for name, value in row.items() if name not in _LEFT_OUT}
-        for field in ("branch", "id", "child"):
+        for field in ("branch", "id", "child", "holder"):
             if isinstance(kept.get(field), int):
                 kept[field] = places.get(kept[field], kept[field])
         if "ids" in kept:
@@ -79,6 +79,10 @@ def _places(history: Sequence[Mapping[str, Any]]) -> dict[int, str]:
             case "ParallelStateStarted":
                 count[row["branch"]] += 1
                 places |= {id: f"{places[row['branch']]}.{count[row['branch']]}/{place}" for place, id in enumerate(row["ids"])}
+            case "DetachedStarted":
+                count[row["branch"]] += 1
+                places[row["id"]] = f"{places[row['branch']]}.{count[row['branch']]}"
+                places |= {id: f"{places[row['id']]}/{place}" for place, id in enumerate(row["ids"])}
             case "MapStateStarted" | "MapRunStarted":
                 count[row["branch"]] += 1
             case "MapIterationStarted":

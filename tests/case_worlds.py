@@ -67,13 +67,21 @@ def _resources(value: Any) -> set[str]:
     return found
 
 
-def lives_of(case: Case, rest: str = "run") -> dict[str, list[AnyEvent]]:
-    """All events by flow, of all flows that the case starts, until nothing more comes."""
-    mocked = {name: carrying(Mocks(other.mocks, other.machine)) for name, other in table().items()}
+def lives_of(case: Case) -> dict[str, list[AnyEvent]]:
+    """All events by flow, of all flows that the case starts."""
+    return {life.id: life.events for life in world_of(case).lives.values()}
+
+
+def world_of(case: Case) -> World:
+    """The flow ``<case>:run`` and all that it starts, when nothing more comes."""
+
+    @cache
+    def mocked(name: str) -> dict[type[Any], Carry]:
+        return carrying(Mocks(table()[name].mocks, table()[name].machine))
 
     def dispatch(world: World, life: Life, job: DispatchJob) -> None:
         if job.target.kind == "topic":
-            mocked[life.program.name][DispatchJob](world, life, job)
+            mocked(life.program.name)[DispatchJob](world, life, job)
             return
         answer = answer_of(table()[life.program.name], job.state, job.attempt, job.token, json.decode(job.value))
         if answer.heartbeat_ms:
@@ -82,7 +90,7 @@ def lives_of(case: Case, rest: str = "run") -> dict[str, list[AnyEvent]]:
             world.append(life.id, answer.command, answer.delay_ms)
 
     def awaited(world: World, life: Life, event: TaskScheduled) -> None:
-        mocked[life.program.name][TaskScheduled](world, life, event)
+        mocked(life.program.name)[TaskScheduled](world, life, event)
 
     def sent(world: World, life: Life, effect: SendCommand) -> None:
         if isinstance(effect.command, Start):
@@ -90,11 +98,11 @@ def lives_of(case: Case, rest: str = "run") -> dict[str, list[AnyEvent]]:
         else:
             world.append(effect.flow, effect.command)
 
-    carry: dict[type[Any], Carry] = {**mocked[case.name], DispatchJob: dispatch, TaskScheduled: awaited, SendCommand: sent}
+    carry: dict[type[Any], Carry] = {**mocked(case.name), DispatchJob: dispatch, TaskScheduled: awaited, SendCommand: sent}
     world = World(T0, carry)
     program = program_of(case.name)
-    top = world.start(f"{case.name}:{rest}", program, Start(case.name, VERSION, program.hash, case.input))
+    top = world.start(f"{case.name}:run", program, Start(case.name, VERSION, program.hash, case.input))
     while world.step():
         assert world.commands < COMMANDS_MAX, f"{case.name} does not end"
     assert isinstance(top.events[-1], ENDS), f"{case.name} stands"
-    return {life.id: life.events for life in world.lives.values()}
+    return world

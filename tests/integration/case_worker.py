@@ -1,5 +1,5 @@
-"""A worker in a process of its own that answers every job as the table of cases says. Whoever gets a job twice answers it twice alike. Its arguments
-are the address of a broker, and a namespace."""
+"""A worker in a process of its own that answers every job as the table of cases says. Whoever gets a job twice answers it twice alike.
+Its arguments are the address of a broker, and a namespace."""
 
 from __future__ import annotations
 
