@@ -10,10 +10,12 @@ from sfc.engine.flow import Branch
 from sfc.engine.limits import HISTORY_BYTES_MAX, PORTION_BYTES, PORTION_STEPS
 from sfc.engine.moves import RUNTIME, fail_flow
 from sfc.engine.shard import first_state
+from sfc.engine.sizes import size_over
 from sfc.engine.spread import go_on
 from sfc.engine.states import ENTER
 from sfc.engine.turn import STEPS_MAX, Turn
 
+LATE_MAX = 200  # transitions by which a yield is put off
 YIELD_MS = 1  # so that other flows of the same tick come first
 
 
@@ -37,7 +39,7 @@ def run(turn: Turn) -> None:
         if (held := turn.held()) is not None:
             turn.emit(e.ExecutionPaused, False, turn.now if held.freeze_since_ms else 0, ", ".join(held.subjects), stood=True)
             return
-        if (turn.steps >= PORTION_STEPS or turn.told >= PORTION_BYTES) and len(flow.branches) > 1:
+        if (turn.steps >= PORTION_STEPS or turn.told >= PORTION_BYTES) and _may_yield(turn):
             turn.emit(e.ExecutionYielded, turn.now + YIELD_MS)
             turn.yielded = True
             work.clear()
@@ -47,6 +49,15 @@ def run(turn: Turn) -> None:
         state = states[name]
         turn.emit(e.StateEntered, branch_id, name, state.kind)
         ENTER[state.kind](turn, branch, state)
+
+
+def _may_yield(turn: Turn) -> bool:
+    """Only with several branches; and not while they carry more than could be written, which a few transitions more may mend."""
+    flow = turn.flow
+    if len(flow.branches) == 1:
+        return False
+    turn.late += 1
+    return turn.late > LATE_MAX or not size_over(flow)
 
 
 def step(turn: Turn, branch: Branch) -> bool:

@@ -46,8 +46,8 @@ class Turn:
     """What a decision works on. ``work`` holds (branch, state to enter): a list that is worked off, so that no depth is needed."""
 
     __slots__ = (
-        "closed", "effects", "ended_child", "events", "flow_id", "known", "known_program", "missing", "now", "offset", "seq", "shard",
-        "steps", "told", "work", "yielded",
+        "closed", "effects", "ended_child", "events", "flow_id", "known", "known_program", "late", "missing", "now", "offset", "seq",
+        "shard", "steps", "told", "work", "yielded",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +66,7 @@ class Turn:
         self.work: deque[tuple[int, str]] = deque()
         self.steps = 0  # transitions of this decision
         self.yielded = False
+        self.late = 0  # transitions since it would have yielded
         self.told = 0  # bytes of the payloads that its events have
         self.closed = False
         self.ended_child = ""  # whose end the decision is about

@@ -77,6 +77,7 @@ class Bench:
                 assert held_by(self.shard, self.folded, self.program) is None, "a flow that stands enters nothing"
             self.folded = evolve(self.folded, event)
         assert encode(self.folded) == encode(decision.flow)
+        assert sum(isinstance(event, ExecutionYielded) for event in decision.events) <= 1, "what yields does nothing more"
         assert not decision.events or decision.flow is None or decision.events[-1].seq == decision.flow.seq
         self.flow = decision.flow
         self.history += decision.events
