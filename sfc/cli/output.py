@@ -42,7 +42,7 @@ class Column(NamedTuple):
 
 @cache
 def _stream(error: bool) -> Console:
-    """Without a terminal: no colours, and wide enough that nothing a script reads is folded."""
+    """Without a terminal: no colours, and wide enough that nothing a script reads is folded. No emoji: ids have colons."""
     from rich.console import Console
 
     class Quiet(Console):
@@ -51,7 +51,7 @@ def _stream(error: bool) -> Console:
             raise BrokenPipeError
 
     terminal = (sys.stderr if error else sys.stdout).isatty()
-    return Quiet(stderr=error, width=None if terminal else PIPE_COLUMNS, highlight=False, soft_wrap=not terminal)
+    return Quiet(stderr=error, width=None if terminal else PIPE_COLUMNS, highlight=False, emoji=False, soft_wrap=not terminal)
 
 
 def console() -> Console:

@@ -168,6 +168,11 @@ def test_a_flow_is_told_what_it_waits_for(words: tuple[str, ...], told: dict[str
     assert gateway.calls[0] == ("signal", ("f", "paid"), {"request": "", **told})
 
 
+def test_an_id_with_colons_is_printed_as_it_is() -> None:
+    result = run("signal", "pay:top:o-1", "paid", gateway=Gateway(signal={"status": "done"}))
+    assert result.out == "told pay:top:o-1 paid\n"
+
+
 @pytest.mark.parametrize("words", [("--output", "1", "--error", "No"), ("--cause", "why"), ("--output", "{")])
 def test_a_signal_that_says_two_things_asks_nothing(words: tuple[str, ...]) -> None:
     gateway = Gateway(signal={})
