@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import msgspec
 
@@ -14,11 +14,12 @@ from sfc.engine.turn import PAYLOAD_BYTES_MAX
 from sfc.wire.http_call import CHANGING, Basic, HttpCall, SecretName
 from sfc_workers.job import Job
 from sfc_workers.replies import DATA_LIMIT
-from sfc_workers.secrets import Opened
+from sfc_workers.secrets import CHARACTERS_MIN, Opened
 from sfc_workers.tasks import TaskError
 
 PATH_FAILURE = "States.ParameterPathFailure"
 FORM = "application/x-www-form-urlencoded"
+_PATH_MIN = 8  # characters of a secret URL's path; "/v1" alone is none, and hiding it would spoil answers
 _UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search  # in a header's value
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 
@@ -68,7 +69,9 @@ def _url(call: HttpCall, job: Job, look: Opened) -> str:
             parts.append(part)
         elif isinstance(part, SecretName):
             value = look(part.name)
-            parts.append(quote(value, safe="") if number else value)  # one at the beginning is a URL, or the beginning of one
+            if not number:  # it is a URL, or the beginning of one
+                _hide_path_and_query(value, look)
+            parts.append(quote(value, safe="") if number else value)
         else:
             value = part.find(job.input, None)
             in_path = "?" not in "".join(parts)
@@ -86,6 +89,21 @@ def _url(call: HttpCall, job: Job, look: Opened) -> str:
     if any(unquote(step) in (".", "..") for step in split.path.split("/")):
         raise TaskError(PATH_FAILURE, f"the Url would lead to another path, with . or .. in it: {look.mask(url)}")
     return url
+
+
+def _hide_path_and_query(url: str, look: Opened) -> None:
+    """Who is called by a secret URL sees no more of it than these, and tells them in its errors ("Cannot POST /hooks/…")."""
+    try:
+        split = urlsplit(url)
+    except ValueError:  # it is refused where it is used
+        return
+    path = split.path.rstrip("/")
+    if len(path) >= _PATH_MIN:
+        look.hide(path)
+        look.hide(unquote(path))
+    for _, value in parse_qsl(split.query):
+        if len(value) >= CHARACTERS_MIN:
+            look.hide(value)
 
 
 def _hide_userinfo(url: str, look: Opened) -> None:

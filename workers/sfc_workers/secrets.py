@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -80,9 +81,9 @@ class Opened:
         return name
 
     def hide(self, value: str) -> None:
-        """Hides a value, also as URLs and JSON write it."""
+        """Hides a value, also as URLs, JSON and HTML write it."""
         self._hidden |= {value, quote(value, safe=""), quote(value), quote_plus(value), json.dumps(value)[1:-1]}
-        self._hidden.add(json.dumps(value, ensure_ascii=False)[1:-1])
+        self._hidden |= {json.dumps(value, ensure_ascii=False)[1:-1], escape(value), escape(value, quote=False)}
 
     def mask(self, text: str) -> str:
         for value in sorted(self._hidden, key=len, reverse=True):

@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from sfc_workers import http
@@ -278,6 +280,28 @@ def test_a_whole_url_may_be_a_secret(service: Service) -> None:
     site = Site({"SFC_SECRET_HOOK": f"{service.url}/hooks/hunter2?x=1"})
     assert site.do({"Url": "${secret:hook}", "Query": {"y": 2}}).error is None
     assert service.asked[0].path == "/hooks/hunter2?x=1&y=2"
+    site.close()
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_the_path_and_the_query_of_a_secret_url_are_hidden_in_what_it_answers(service: Service, status: int) -> None:
+    site = Site({"SFC_SECRET_HOOK": f"{service.url}/hooks/hunt%C3%A9r2?key=hunter3"})
+    service.answer = lambda asked: Said(status, {"said": f"Cannot GET {asked.path}", "plain": unquote(asked.path)})
+    outcome = site.do({"Url": "${secret:hook}", "Method": "GET", "Query": {"page": "second"}})
+    said = str(outcome)
+    assert "Cannot GET" in said
+    assert "second" in said, "what is no secret stays"
+    for hidden in ("hunt", "hooks"):
+        assert hidden not in said
+    site.close()
+
+
+def test_a_secret_is_hidden_as_html_writes_it_too(service: Service) -> None:
+    site = Site({"SFC_SECRET_KEY": "hunter<&>2"})
+    service.answer = lambda asked: Said(403, "<b>" + escape(asked.headers["x-key"]) + "</b>")
+    outcome = site.do({"Url": service.url, "Headers": {"X-Key": "${secret:key}"}})
+    assert outcome.error == "Http.403"
+    assert "hunter" not in outcome.cause
     site.close()
 
 
