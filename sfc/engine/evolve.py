@@ -1,17 +1,19 @@
 """The only place that changes a flow. Folding a flow's events from None gives its state byte for byte.
 
-One function per event type, in one table. They take what the event says and what the flow has, never a program: a fold needs none.
+One function per event type, in one table; those of branches below others stand in sfc.engine.evolve_below. They take what the event says and what the flow has, never a program: a fold needs none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import UNSET
 
 from sfc.engine import events as e
-from sfc.engine.flow import Branch, Broken, Detached, Flow, Going, KeptSignal, Status, items_of, variables_of
+from sfc.engine.branches import close, drop_below, drop_detached, waits
+from sfc.engine.evolve_below import ON_BELOW
+from sfc.engine.flow import Branch, Flow, KeptSignal, Status
 
 REQUESTS_KEPT = 20
 
@@ -31,16 +33,6 @@ def evolve(flow: Flow | None, event: e.Event) -> Flow | None:
 def kept(flow: Flow) -> bool:
     """Whether the flow's state is to be written: it runs, or it has ended and stays for a while (a stub, or for a redrive)."""
     return flow.status == "RUNNING" or flow.due_ms > 0
-
-
-def below(flow: Flow, branch_id: int) -> Iterator[Branch]:
-    """The branches under one, at any depth, parents before children (a child's id is always higher, and made later)."""
-    family = {branch_id}
-    for branch in flow.branches.values():
-        owner = -1 if branch.detached is None else branch.detached.owner  # what the branch itself has detached is not below it
-        if branch.parent in family or (owner in family and owner != branch_id):
-            family.add(branch.id)
-            yield branch
 
 
 def _started(event: e.ExecutionStarted) -> Flow:
@@ -63,36 +55,6 @@ def _started(event: e.ExecutionStarted) -> Flow:
         parent=event.parent,
         entry=event.entry,
     )
-
-
-def _close(branch: Branch, phase: Any) -> None:
-    """No timer and no open job is left; the raw input stays."""
-    branch.phase = phase
-    branch.token = branch.child = ""
-    branch.due_ms = branch.heartbeat_due_ms = 0
-    branch.result = UNSET
-    branch.map = None
-
-
-def _waits(flow: Flow, branch: Branch) -> None:
-    """What waits for something starts counting its transitions anew, and so does all around it."""
-    while branch.parent >= 0:
-        branch.steps = 0
-        branch = flow.branches[branch.parent]
-    branch.steps = 0
-
-
-def _drop_below(flow: Flow, branch_id: int) -> None:
-    for branch in list(below(flow, branch_id)):
-        del flow.branches[branch.id]
-
-
-def _drop_detached(flow: Flow, owner: int, state: str = "") -> None:
-    """Ends what a branch has started beside itself: all, or what one of its states has."""
-    for holder in [b for b in flow.branches.values() if b.detached is not None and b.detached.owner == owner]:
-        if not state or holder.state == state:
-            _drop_below(flow, holder.id)
-            del flow.branches[holder.id]
 
 
 def _remember(flow: Flow, request: str) -> None:
@@ -119,7 +81,7 @@ def _end_unfinished(flow: Flow, event: e.ExecutionFailed | e.ExecutionTimedOut |
         flow.input = None
     for branch in flow.branches.values():
         if branch.phase not in ("done", "failed", "branches"):
-            _close(branch, "stopped")
+            close(branch, "stopped")
     _end(flow, event, status, event.keep_until_ms)
 
 
@@ -134,7 +96,7 @@ def _succeeded(flow: Flow, event: e.ExecutionSucceeded) -> None:
 def _failed(flow: Flow, event: e.ExecutionFailed) -> None:
     root = flow.branches[0]
     if root.phase != "branches":
-        _close(root, "failed")
+        close(root, "failed")
     flow.error = event.error
     flow.cause = event.cause
     _end_unfinished(flow, event, "FAILED")
@@ -166,7 +128,7 @@ def _redriven(flow: Flow, event: e.ExecutionRedriven) -> None:
         around = flow.branches.get(branch.parent)
         if around is not None and around.detached is not None:
             around.detached.failed.pop(branch.index, None)
-        _close(branch, "entered")
+        close(branch, "entered")
         branch.retries = []
     for branch in flow.branches.values():
         branch.steps = 0
@@ -231,14 +193,14 @@ def _exited(flow: Flow, event: e.StateExited) -> None:
     elif branch.result is not UNSET:
         branch.data = branch.result
     if branch.phase == "branches":  # a catcher of a Parallel or a Map
-        _drop_below(flow, branch.id)
+        drop_below(flow, branch.id)
         branch.map = None
     if event.assigned is not UNSET:
         branch.variables.update(event.assigned)
     branch.phase = "entered"
     if event.next is None:
         branch.phase = "done"
-        _drop_detached(flow, branch.id)
+        drop_detached(flow, branch.id)
         branch.variables = {}
     else:
         branch.state = event.next
@@ -258,7 +220,7 @@ def _scheduled(flow: Flow, event: e.TaskScheduled) -> None:
     branch.heartbeat_due_ms = event.heartbeat_due_ms
     if event.input is not UNSET and event.task.startswith("topic:"):
         branch.result = event.input  # what is sent is the result: to make it again might give another time or another draw
-    _waits(flow, branch)
+    waits(flow, branch)
 
 
 def _signal_received(flow: Flow, event: e.SignalReceived) -> None:
@@ -279,192 +241,32 @@ def _heartbeat(flow: Flow, event: e.TaskHeartbeat) -> None:
 def _task_succeeded(flow: Flow, event: e.TaskSucceeded) -> None:
     branch = flow.branches[event.branch]
     result = branch.result if event.output is UNSET else event.output
-    _close(branch, "entered")
+    close(branch, "entered")
     branch.result = result
 
 
 def _task_failed(flow: Flow, event: e.TaskFailed | e.TaskTimedOut) -> None:
-    _close(flow.branches[event.branch], "failed")
+    close(flow.branches[event.branch], "failed")
 
 
 def _retry(flow: Flow, event: e.RetryScheduled) -> None:
     branch = flow.branches[event.branch]
     if branch.phase == "branches":
-        _drop_below(flow, branch.id)
-    _close(branch, "retrying")
+        drop_below(flow, branch.id)
+    close(branch, "retrying")
     branch.due_ms = event.due_ms
     used = branch.retries
     if len(used) <= event.retrier:
         used.extend([0] * (event.retrier + 1 - len(used)))
     used[event.retrier] += 1
-    _waits(flow, branch)
+    waits(flow, branch)
 
 
 def _wait_started(flow: Flow, event: e.WaitStarted) -> None:
     branch = flow.branches[event.branch]
     branch.phase = "waiting"
     branch.due_ms = event.due_ms
-    _waits(flow, branch)
-
-
-def _parallel_started(flow: Flow, event: e.ParallelStarted) -> None:
-    parent = flow.branches[event.branch]
-    parent.phase = "branches"
-    parent.due_ms = 0
-    data = parent.data if event.input is UNSET else event.input
-    for index, branch_id in enumerate(event.ids):
-        flow.branches[branch_id] = Branch(branch_id, parent.id, index, data=data)
-    flow.branches_made += len(event.ids)
-
-
-def _parallel_succeeded(flow: Flow, event: e.ParallelSucceeded) -> None:
-    parent = flow.branches[event.branch]
-    results = [b.data for b in flow.branches.values() if b.parent == parent.id]
-    _drop_below(flow, parent.id)
-    _close(parent, "entered")
-    parent.result = results
-
-
-def _child_failed(flow: Flow, event: e.ParallelFailed | e.MapIterationFailed) -> None:
-    for branch in below(flow, event.branch):
-        if branch.phase in ("done", "failed", "branches"):
-            continue
-        _close(branch, "failed" if branch.id == event.child else "stopped")
-
-
-def _detached_started(flow: Flow, event: e.DetachedStarted) -> None:
-    owner = flow.branches[event.branch]
-    owner.phase = "entered"  # it may have paused before a retry
-    owner.due_ms = 0
-    _drop_detached(flow, owner.id, owner.state)
-    data = owner.data if event.input is UNSET else event.input
-    holder = Branch(event.id, state=owner.state, phase="branches", variables=dict(variables_of(flow, owner)), detached=Detached(owner.id))
-    flow.branches[holder.id] = holder
-    for index, branch_id in enumerate(event.ids):
-        flow.branches[branch_id] = Branch(branch_id, holder.id, index, data=data)
-    flow.branches_made += 1 + len(event.ids)
-
-
-def _detached_failed(flow: Flow, event: e.DetachedFailed) -> None:
-    child = flow.branches[event.child]
-    _drop_detached(flow, child.id)
-    for branch in list(below(flow, child.id)):
-        if branch.phase not in ("done", "failed", "branches"):
-            _close(branch, "stopped")
-    if child.phase != "branches":
-        _close(child, "failed")
-    holder = flow.branches[event.branch]
-    assert holder.detached is not None  # the event is a holder's
-    holder.detached.failed[child.index] = Broken(event.error, event.cause)
-
-
-def _join_started(flow: Flow, event: e.JoinStarted) -> None:
-    branch = flow.branches[event.branch]
-    branch.phase = "waiting"
-    branch.due_ms = event.due_ms
-    _waits(flow, branch)
-
-
-def _join_succeeded(flow: Flow, event: e.JoinSucceeded) -> None:
-    branch = flow.branches[event.branch]
-    results = [b.data if b.phase == "done" else None for b in flow.branches.values() if b.parent == event.holder]
-    _drop_below(flow, event.holder)
-    del flow.branches[event.holder]
-    _close(branch, "entered")
-    branch.result = results
-
-
-def _join_failed(flow: Flow, event: e.JoinFailed) -> None:
-    _close(flow.branches[event.branch], "stopped")
-
-
-def _map_started(flow: Flow, event: e.MapStarted) -> None:
-    if event.refused:
-        return
-    branch = flow.branches[event.branch]
-    branch.phase = "branches"
-    branch.due_ms = 0
-    branch.map = Going(event.limit, event.items, size=event.size)
-
-
-def _map_run_started(flow: Flow, event: e.MapRunStarted) -> None:
-    branch = flow.branches[event.branch]
-    branch.phase = "spread"
-    branch.token = event.token
-    branch.due_ms = 0
-    branch.map = Going(event.limit, event.items, size=event.size)
-
-
-def _child_started(flow: Flow, event: e.ChildStarted) -> None:
-    branch = flow.branches[event.branch]
-    going = _going(branch)
-    going.results.append(None)
-    going.open.append(event.index)
-    _waits(flow, branch)
-
-
-def _child_succeeded(flow: Flow, event: e.ChildSucceeded) -> None:
-    going = _going(flow.branches[event.branch])
-    going.open.remove(event.index)
-    going.results[event.index] = event.output
-    going.size += event.size
-
-
-def _child_flow_failed(flow: Flow, event: e.ChildFailed) -> None:
-    going = _going(flow.branches[event.branch])
-    going.open.remove(event.index)
-    going.failed.append(event.index)
-
-
-def _iteration_started(flow: Flow, event: e.MapIterationStarted) -> None:
-    parent = flow.branches[event.branch]
-    going = _going(parent)
-    going.results.append(None)
-    going.living += 1
-    data = items_of(parent)[event.index] if event.input is UNSET else event.input
-    flow.branches[event.id] = Branch(event.id, parent.id, event.index, data=data)
-    flow.branches_made += 1
-
-
-def _iteration_succeeded(flow: Flow, event: e.MapIterationSucceeded) -> None:
-    going = _going(flow.branches[event.branch])
-    going.results[event.index] = flow.branches.pop(event.id).data
-    going.living -= 1
-    going.size += event.size
-
-
-def _iteration_failed(flow: Flow, event: e.MapIterationFailed) -> None:
-    if not event.tolerated:
-        _child_failed(flow, event)
-        return
-    _drop_detached(flow, event.child)
-    _drop_below(flow, event.child)
-    del flow.branches[event.child]
-    going = _going(flow.branches[event.branch])
-    going.living -= 1
-    going.failed.append(event.index)
-
-
-def _map_succeeded(flow: Flow, event: e.MapSucceeded | e.MapRunSucceeded) -> None:
-    branch = flow.branches[event.branch]
-    going = _going(branch)
-    results = going.results
-    if going.failed:
-        left_out = set(going.failed)
-        results = [result for index, result in enumerate(results) if index not in left_out]
-    _close(branch, "entered")
-    branch.result = results
-
-
-def _map_failed(flow: Flow, event: e.MapFailed) -> None:
-    if event.own:
-        _drop_below(flow, event.branch)
-        _close(flow.branches[event.branch], "failed")
-
-
-def _going(branch: Branch) -> Going:
-    assert branch.map is not None  # events of iterations are those of a Map at work
-    return branch.map
+    waits(flow, branch)
 
 
 def _yielded(flow: Flow, event: e.ExecutionYielded) -> None:
@@ -480,6 +282,7 @@ def _nothing(flow: Flow, event: e.Event) -> None:
 
 
 _ON: dict[type[e.Event], Callable[[Flow, Any], None]] = {
+    **ON_BELOW,
     e.ExecutionSucceeded: _succeeded,
     e.ExecutionFailed: _failed,
     e.ExecutionTimedOut: _timed_out,
@@ -501,27 +304,8 @@ _ON: dict[type[e.Event], Callable[[Flow, Any], None]] = {
     e.TaskTimedOut: _task_failed,
     e.RetryScheduled: _retry,
     e.WaitStarted: _wait_started,
-    e.ParallelStarted: _parallel_started,
-    e.ParallelSucceeded: _parallel_succeeded,
-    e.ParallelFailed: _child_failed,
     e.BranchSucceeded: _nothing,
-    e.DetachedStarted: _detached_started,
-    e.DetachedFailed: _detached_failed,
-    e.JoinStarted: _join_started,
-    e.JoinSucceeded: _join_succeeded,
-    e.JoinFailed: _join_failed,
-    e.MapStarted: _map_started,
-    e.MapRunStarted: _map_run_started,
-    e.ChildStarted: _child_started,
-    e.ChildSucceeded: _child_succeeded,
-    e.ChildFailed: _child_flow_failed,
-    e.MapRunSucceeded: _map_succeeded,
-    e.MapIterationStarted: _iteration_started,
-    e.MapIterationSucceeded: _iteration_succeeded,
-    e.MapIterationFailed: _iteration_failed,
     e.MapIterationAborted: _nothing,
-    e.MapSucceeded: _map_succeeded,
-    e.MapFailed: _map_failed,
     e.ExecutionYielded: _yielded,
     e.ExecutionContinued: _continued,
 }

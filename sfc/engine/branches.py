@@ -1,0 +1,51 @@
+"""The branches of a flow, for ``evolve`` alone: what is below one, how one is closed, and how others are dropped with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import UNSET
+
+from sfc.engine.flow import Branch, Flow
+
+
+def below(flow: Flow, branch_id: int) -> Iterator[Branch]:
+    """The branches under one, at any depth, parents before children (a child's id is always higher, and made later)."""
+    family = {branch_id}
+    for branch in flow.branches.values():
+        owner = -1 if branch.detached is None else branch.detached.owner  # what the branch itself has detached is not below it
+        if branch.parent in family or (owner in family and owner != branch_id):
+            family.add(branch.id)
+            yield branch
+
+
+def close(branch: Branch, phase: Any) -> None:
+    """No timer and no open job is left; the raw input stays."""
+    branch.phase = phase
+    branch.token = branch.child = ""
+    branch.due_ms = branch.heartbeat_due_ms = 0
+    branch.result = UNSET
+    branch.map = None
+
+
+def waits(flow: Flow, branch: Branch) -> None:
+    """What waits for something starts counting its transitions anew, and so does all around it."""
+    while branch.parent >= 0:
+        branch.steps = 0
+        branch = flow.branches[branch.parent]
+    branch.steps = 0
+
+
+def drop_below(flow: Flow, branch_id: int) -> None:
+    """Forgets the branches under one, at any depth."""
+    for branch in list(below(flow, branch_id)):
+        del flow.branches[branch.id]
+
+
+def drop_detached(flow: Flow, owner: int, state: str = "") -> None:
+    """Ends what a branch has started beside itself: all, or what one of its states has."""
+    for holder in [b for b in flow.branches.values() if b.detached is not None and b.detached.owner == owner]:
+        if not state or holder.state == state:
+            drop_below(flow, holder.id)
+            del flow.branches[holder.id]

@@ -1,0 +1,195 @@
+"""What events of Parallels, detached branches, Joins and Maps do to a flow: a part of ``evolve``, which alone may call it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import UNSET
+
+from sfc.engine import events as e
+from sfc.engine.branches import below, close, drop_below, drop_detached, waits
+from sfc.engine.flow import Branch, Broken, Detached, Flow, Going, items_of, variables_of
+
+
+def _parallel_started(flow: Flow, event: e.ParallelStarted) -> None:
+    parent = flow.branches[event.branch]
+    parent.phase = "branches"
+    parent.due_ms = 0
+    data = parent.data if event.input is UNSET else event.input
+    for index, branch_id in enumerate(event.ids):
+        flow.branches[branch_id] = Branch(branch_id, parent.id, index, data=data)
+    flow.branches_made += len(event.ids)
+
+
+def _parallel_succeeded(flow: Flow, event: e.ParallelSucceeded) -> None:
+    parent = flow.branches[event.branch]
+    results = [b.data for b in flow.branches.values() if b.parent == parent.id]
+    drop_below(flow, parent.id)
+    close(parent, "entered")
+    parent.result = results
+
+
+def _child_failed(flow: Flow, event: e.ParallelFailed | e.MapIterationFailed) -> None:
+    for branch in below(flow, event.branch):
+        if branch.phase in ("done", "failed", "branches"):
+            continue
+        close(branch, "failed" if branch.id == event.child else "stopped")
+
+
+def _detached_started(flow: Flow, event: e.DetachedStarted) -> None:
+    owner = flow.branches[event.branch]
+    owner.phase = "entered"  # it may have paused before a retry
+    owner.due_ms = 0
+    drop_detached(flow, owner.id, owner.state)
+    data = owner.data if event.input is UNSET else event.input
+    holder = Branch(event.id, state=owner.state, phase="branches", variables=dict(variables_of(flow, owner)), detached=Detached(owner.id))
+    flow.branches[holder.id] = holder
+    for index, branch_id in enumerate(event.ids):
+        flow.branches[branch_id] = Branch(branch_id, holder.id, index, data=data)
+    flow.branches_made += 1 + len(event.ids)
+
+
+def _detached_failed(flow: Flow, event: e.DetachedFailed) -> None:
+    child = flow.branches[event.child]
+    drop_detached(flow, child.id)
+    for branch in list(below(flow, child.id)):
+        if branch.phase not in ("done", "failed", "branches"):
+            close(branch, "stopped")
+    if child.phase != "branches":
+        close(child, "failed")
+    holder = flow.branches[event.branch]
+    assert holder.detached is not None  # the event is a holder's
+    holder.detached.failed[child.index] = Broken(event.error, event.cause)
+
+
+def _join_started(flow: Flow, event: e.JoinStarted) -> None:
+    branch = flow.branches[event.branch]
+    branch.phase = "waiting"
+    branch.due_ms = event.due_ms
+    waits(flow, branch)
+
+
+def _join_succeeded(flow: Flow, event: e.JoinSucceeded) -> None:
+    branch = flow.branches[event.branch]
+    results = [b.data if b.phase == "done" else None for b in flow.branches.values() if b.parent == event.holder]
+    drop_below(flow, event.holder)
+    del flow.branches[event.holder]
+    close(branch, "entered")
+    branch.result = results
+
+
+def _join_failed(flow: Flow, event: e.JoinFailed) -> None:
+    close(flow.branches[event.branch], "stopped")
+
+
+def _map_started(flow: Flow, event: e.MapStarted) -> None:
+    if event.refused:
+        return
+    branch = flow.branches[event.branch]
+    branch.phase = "branches"
+    branch.due_ms = 0
+    branch.map = Going(event.limit, event.items, size=event.size)
+
+
+def _map_run_started(flow: Flow, event: e.MapRunStarted) -> None:
+    branch = flow.branches[event.branch]
+    branch.phase = "spread"
+    branch.token = event.token
+    branch.due_ms = 0
+    branch.map = Going(event.limit, event.items, size=event.size)
+
+
+def _child_started(flow: Flow, event: e.ChildStarted) -> None:
+    branch = flow.branches[event.branch]
+    going = _going(branch)
+    going.results.append(None)
+    going.open.append(event.index)
+    waits(flow, branch)
+
+
+def _child_succeeded(flow: Flow, event: e.ChildSucceeded) -> None:
+    going = _going(flow.branches[event.branch])
+    going.open.remove(event.index)
+    going.results[event.index] = event.output
+    going.size += event.size
+
+
+def _child_flow_failed(flow: Flow, event: e.ChildFailed) -> None:
+    going = _going(flow.branches[event.branch])
+    going.open.remove(event.index)
+    going.failed.append(event.index)
+
+
+def _iteration_started(flow: Flow, event: e.MapIterationStarted) -> None:
+    parent = flow.branches[event.branch]
+    going = _going(parent)
+    going.results.append(None)
+    going.living += 1
+    data = items_of(parent)[event.index] if event.input is UNSET else event.input
+    flow.branches[event.id] = Branch(event.id, parent.id, event.index, data=data)
+    flow.branches_made += 1
+
+
+def _iteration_succeeded(flow: Flow, event: e.MapIterationSucceeded) -> None:
+    going = _going(flow.branches[event.branch])
+    going.results[event.index] = flow.branches.pop(event.id).data
+    going.living -= 1
+    going.size += event.size
+
+
+def _iteration_failed(flow: Flow, event: e.MapIterationFailed) -> None:
+    if not event.tolerated:
+        _child_failed(flow, event)
+        return
+    drop_detached(flow, event.child)
+    drop_below(flow, event.child)
+    del flow.branches[event.child]
+    going = _going(flow.branches[event.branch])
+    going.living -= 1
+    going.failed.append(event.index)
+
+
+def _map_succeeded(flow: Flow, event: e.MapSucceeded | e.MapRunSucceeded) -> None:
+    branch = flow.branches[event.branch]
+    going = _going(branch)
+    results = going.results
+    if going.failed:
+        left_out = set(going.failed)
+        results = [result for index, result in enumerate(results) if index not in left_out]
+    close(branch, "entered")
+    branch.result = results
+
+
+def _map_failed(flow: Flow, event: e.MapFailed) -> None:
+    if event.own:
+        drop_below(flow, event.branch)
+        close(flow.branches[event.branch], "failed")
+
+
+def _going(branch: Branch) -> Going:
+    assert branch.map is not None  # events of iterations are those of a Map at work
+    return branch.map
+
+
+ON_BELOW: dict[type[e.Event], Callable[[Flow, Any], None]] = {
+    e.ParallelStarted: _parallel_started,
+    e.ParallelSucceeded: _parallel_succeeded,
+    e.ParallelFailed: _child_failed,
+    e.DetachedStarted: _detached_started,
+    e.DetachedFailed: _detached_failed,
+    e.JoinStarted: _join_started,
+    e.JoinSucceeded: _join_succeeded,
+    e.JoinFailed: _join_failed,
+    e.MapStarted: _map_started,
+    e.MapRunStarted: _map_run_started,
+    e.ChildStarted: _child_started,
+    e.ChildSucceeded: _child_succeeded,
+    e.ChildFailed: _child_flow_failed,
+    e.MapRunSucceeded: _map_succeeded,
+    e.MapIterationStarted: _iteration_started,
+    e.MapIterationSucceeded: _iteration_succeeded,
+    e.MapIterationFailed: _iteration_failed,
+    e.MapSucceeded: _map_succeeded,
+    e.MapFailed: _map_failed,
+}
