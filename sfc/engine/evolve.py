@@ -1,6 +1,7 @@
 """The only place that changes a flow. Folding a flow's events from None gives its state byte for byte.
 
-One function per event type, in one table; those of branches below others stand in sfc.engine.evolve_below. They take what the event says and what the flow has, never a program: a fold needs none.
+One function per event type, in one table; those of branches below others stand in sfc.engine.evolve_below. They take
+what the event says and what the flow has, never a program: a fold needs none.
 """
 
 from __future__ import annotations
