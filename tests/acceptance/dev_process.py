@@ -62,11 +62,15 @@ class Dev:
             [SFC, "dev", "--port", "0", *arguments], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment(**env)
         )
         threading.Thread(target=self._collect, daemon=True).start()
-        match = until(lambda: re.search(r"sfc dev\s+(http://\S+)", self.err), "its address", self._gone, START_S)
-        self.url: str = match.group(1)
-        self.listening_s = time.monotonic() - begun
-        until(lambda: self.get("/readyz")[0] == 200, "/readyz", self._gone, START_S)
-        self.ready_s = time.monotonic() - begun
+        try:
+            match = until(lambda: re.search(r"sfc dev\s+(http://\S+)", self.err), "its address", self._gone, START_S)
+            self.url: str = match.group(1)
+            self.listening_s = time.monotonic() - begun
+            until(lambda: self.get("/readyz")[0] == 200, "/readyz", self._gone, START_S)
+            self.ready_s = time.monotonic() - begun
+        except BaseException:
+            self._process.kill()
+            raise
 
     def _collect(self) -> None:
         assert self._process.stderr is not None

@@ -192,6 +192,7 @@ class Reader:
         return compare(step.shown, self._there(role.log)).missing is None
 
     def _compare(self, step: Command, text: str, words: list[str]) -> None:
+        wait_for(f"every role's being ready before line {step.line}", lambda: all(role.ready for role in self._processes.all), 60)
         until_s = time.monotonic() + (LOOK_S if LOOKS.match(step.text) else 0)
         while True:
             code, printed = self._sfc(words[1:]) if words[0] == "sfc" and not SHELL_ONLY.search(text) else self._shell(text)
