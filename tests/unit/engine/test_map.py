@@ -267,6 +267,7 @@ def test_results_that_would_not_fit_into_the_state_fail_the_map_by_its_name(caug
         assert len(encode(bench.living)) <= FLOW_BYTES_MAX
     assert done == MAP_BYTES_MAX // 200_000
     cause = bench.output["Cause"] if caught else bench.living.cause
+    assert cause is not None
     assert "items and results of state 'A'" in cause
     assert bench.status == ("SUCCEEDED" if caught else "FAILED")
     if not caught:

@@ -42,7 +42,7 @@ def test_inputs_and_outputs_follow_the_data_through_parallel_branches() -> None:
 
 
 def test_events_of_signals_keep_their_names() -> None:
-    given = [
+    given: list[e.AnyEvent] = [
         e.ExecutionStarted(1, 0, 1, flow="o:1", blueprint="o", version=1, hash="h", input={}),
         e.SignalReceived(2, 0, 1, name="approved", by="ada", kept=True, output={"ok": True}),
         e.StateEntered(3, 0, 1, branch=0, state="Wait", kind="Task"),
