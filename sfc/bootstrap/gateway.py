@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 from sfc.bootstrap.roles import OutboxRole, Shared, open_index
 from sfc.bootstrap.site import Site
 from sfc.errors import BadInput
+from sfc.log import get_logger
 from sfc.runtime.roles import Crew
 from sfc.settings import is_loopback
 
 if TYPE_CHECKING:
     from sfc_gateway.server import Server
+
+_log = get_logger()
 
 
 def start_gateway(site: Site, crew: Crew, *, dev: bool, index: Any = None) -> tuple[Server, list[Callable[[], None]]]:
@@ -43,6 +46,9 @@ def start_gateway(site: Site, crew: Crew, *, dev: bool, index: Any = None) -> tu
         )
     definitions = site.definitions()
     definitions.load()
+    log_of_registry = f"cluster {site.log.cluster_id()}, namespace {site.names.namespace}"
+    if registry.belong_to(log_of_registry, empty=definitions.settings is None):
+        _log.warning("the log is new: everything that the registry has is published to it", action="republished")
     registry.raise_revision(definitions.revision_max)
     registry.settings(site.shards)
     kicked = threading.Event()

@@ -124,6 +124,25 @@ class Registry:
                 edit.publish(ClusterSettings(shards), edit.next_revision())
             return ClusterSettings(edit.state.shards)
 
+    def belong_to(self, log: str, *, empty: bool) -> bool:
+        """Records whose definitions these are (``log``: cluster id and namespace). A log that is new (``empty``), while the registry has
+        been published to another, gets everything: True. Raises BadInput where it has definitions of another registry."""
+        with self.edit() as edit:
+            state = edit.state
+            known, published = state.log, state.definitions_end > 0
+            if known not in ("", log) and not empty:
+                raise BadInput(
+                    f"the registry's database {self._engine.url.render_as_string()} belongs to {known}, and this is {log},"
+                    " which has definitions of another registry",
+                    hint="give each Kafka and namespace a registry of its own: SFC_DATABASE, or SFC_DATA for the SQLite file",
+                )
+            state.log = log
+            if not (empty and published):
+                return False
+            state.shards = 0  # the new log's own are recorded
+        self.republish()
+        return True
+
     def raise_revision(self, to: int) -> None:
         """Makes the next edit's revision higher than ``to``, the highest in sfc.definitions: the database may come from a backup."""
         with self.edit() as edit:

@@ -16,6 +16,7 @@ class StateRow(SQLModel, table=True):
     id: int = Field(default=1, primary_key=True)
     revision: int = Field(default=0, sa_type=BigInteger)
     shards: int = 0  # of ClusterSettings; 0: not recorded yet
+    log: str = Field(default="", max_length=400)  # whose definitions these are: cluster id and namespace; "": not recorded yet
     definitions_end: int = Field(default=0, sa_type=BigInteger)  # sfc.definitions' next offset after the last publication
 
 

@@ -205,3 +205,31 @@ def test_one_gateway_at_a_time_has_the_turn(database: Database) -> None:
             assert another
     with second.alone("outbox", 0.0) as afterwards:
         assert afterwards
+
+
+def test_a_registry_belongs_to_one_log(database: Database, documents: Documents) -> None:
+    registry = database.open()
+    assert not registry.belong_to("cluster a, namespace sfc", empty=True), "nothing was published yet"
+    registry.settings(8)
+    registry.deploy([documents.task(), documents.blueprint()])
+    rows = registry.unpublished()
+    registry.mark_published(rows[-1].id, 5)
+    assert not registry.belong_to("cluster a, namespace sfc", empty=False)
+    assert registry.unpublished() == []
+    with pytest.raises(BadInput, match=r"belongs to cluster a, namespace sfc, and this is cluster b") as refused:
+        registry.belong_to("cluster b, namespace sfc", empty=False)
+    assert "SFC_DATABASE" in refused.value.hint
+
+
+@pytest.mark.parametrize("log", ["cluster b, namespace sfc", "cluster a, namespace sfc"])
+def test_a_log_that_is_new_gets_everything(database: Database, documents: Documents, log: str) -> None:
+    registry = database.open()
+    registry.belong_to("cluster a, namespace sfc", empty=True)
+    registry.settings(8)
+    registry.deploy([documents.task(), documents.blueprint()])
+    registry.mark_published(registry.unpublished()[-1].id, 5)
+    assert registry.belong_to(log, empty=True)
+    registry.settings(4)
+    assert {row.key for row in registry.unpublished()} == {"settings", "task:split:1", "task:split", "blueprint:order:1", "blueprint:order"}
+    assert registry.definitions_end() == 0
+    assert registry.settings(8).shards == 4, "the new log's own"

@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("registry_state", sa.Column("log", sa.String(400), nullable=False, server_default=""))
     op.add_column("blueprint", sa.Column("hold_freeze", sa.Boolean, nullable=False, server_default=sa.true()))
     op.add_column("blueprint", sa.Column("hold_since_ms", sa.BigInteger, nullable=False, server_default="0"))
     op.create_table(
@@ -70,3 +71,4 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_column("blueprint", "hold_since_ms")
     op.drop_column("blueprint", "hold_freeze")
+    op.drop_column("registry_state", "log")
