@@ -39,7 +39,7 @@ def read_input(text: str, option: str = "--input") -> Any:
     try:
         return msgspec.json.decode(text)  # keeps integers of any size
     except msgspec.DecodeError as e:
-        hint = "keys need quotes: '{\"name\": \"Ada\"}'" if _BARE_KEY(text) else "text needs quotes of its own: '\"text\"'"
+        hint = 'keys need quotes: \'{"name": "Ada"}\'' if _BARE_KEY(text) else "text needs quotes of its own: '\"text\"'"
         raise BadInput(f"{where} is no JSON: {e}; it starts with {text[:40]!r}", hint=hint) from None
 
 
