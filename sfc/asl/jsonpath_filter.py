@@ -118,11 +118,13 @@ class _Reader:
     def comparison(self) -> Holds:
         from sfc.asl.jsonpath import MISSING
 
-        left, _, is_path = self.operand()
+        left, _, definite = self.operand()
         operator = self.take(*_COMPARISONS)
         if not operator:
-            if not is_path:
+            if definite is None:
                 raise self.stuck("expected a comparison")
+            if definite:
+                return lambda member, root: left(member, root) is not MISSING
             return lambda member, root: left(member, root) not in (MISSING, [])
         if operator == "=~":
             return self.matching(left)
@@ -152,22 +154,25 @@ class _Reader:
 
         return holds
 
-    def operand(self) -> tuple[Operand, tuple[Any] | None, bool]:
-        """The operand, its value in a one-tuple if it is a literal, and whether it is a path."""
+    def operand(self) -> tuple[Operand, tuple[Any] | None, bool | None]:
+        """The operand, its value in a one-tuple if it is a literal, and of a path whether it is definite."""
         kind, token, end = self.peek()
         if kind == "path":
             self.position = end
-            return self.path(token), None, True
+            find, definite = self.path(token)
+            return find, None, definite
         value = self.literal()
-        return (lambda member, root: value), (value,), False
+        return (lambda member, root: value), (value,), None
 
-    def path(self, token: str) -> Operand:
+    def path(self, token: str) -> tuple[Operand, bool]:
+        """What finds its value, and whether it is definite."""
         from sfc.asl.jsonpath import compile_path
 
-        find = compile_path("$" + token[1:]).find
+        path = compile_path("$" + token[1:])
+        find = path.find
         if token[0] == "@":
-            return lambda member, root: find(member, None)
-        return lambda member, root: find(root, None)
+            return (lambda member, root: find(member, None)), path.definite
+        return (lambda member, root: find(root, None)), path.definite
 
     def literal(self) -> Any:
         kind, token, end = self.peek()

@@ -8,7 +8,8 @@ or too deep fails before it is written (payloads of a Parallel, nesting, one dec
 bare: such commands brought an engine of rules 2 down, and it committed nothing of them. JSONata (its limits of steps, depth and sizes,
 and the release of jlens that pyproject.toml names, are part of what is decided), variables and chance, which no log of rules 2 has; Map,
 which none has either; a Parallel of more than 2,000 transitions in one go yields, where it failed after 10,000; what a ``topic:`` state
-sends is kept as its result, and no longer told again when the state is left.
+sends is kept as its result, and no longer told again when the state is left; a JSONPath filter that asks whether something is there finds
+an empty list too.
 """
 
 RULES = 3

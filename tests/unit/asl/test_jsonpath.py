@@ -194,3 +194,9 @@ def test_a_condition_chooses_records(condition: str, holds: bool) -> None:
 def test_a_bad_condition_says_what_was_expected(condition: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         compile_condition(condition)
+
+
+def test_a_filter_that_asks_whether_something_is_there_finds_what_is_empty() -> None:
+    value = [{"a": []}, {"a": None}, {"a": ""}, {"a": {}}, {"b": 1}]
+    assert compile_path("$[?(@.a)]").find(value, None) == value[:4]
+    assert compile_path("$[?(@.a[*])]").find(value, None) == []
