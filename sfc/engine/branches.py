@@ -37,6 +37,15 @@ def waits(flow: Flow, branch: Branch) -> None:
     branch.steps = 0
 
 
+def revive(flow: Flow, branch: Branch) -> None:
+    """The detached branch that it is, or is below, has not failed any more: it runs again."""
+    while branch.parent >= 0:
+        around = flow.branches[branch.parent]
+        if around.detached is not None:
+            around.detached.failed.pop(branch.index, None)
+        branch = around
+
+
 def drop_below(flow: Flow, branch_id: int) -> None:
     """Forgets the branches under one, at any depth."""
     for branch in list(below(flow, branch_id)):

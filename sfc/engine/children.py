@@ -106,12 +106,12 @@ def settle(turn: Turn, before: Before) -> None:
         left = now.get(token, {})
         for index, child in indexes.items():
             if index not in left:
-                _stop(turn, child or map_child(turn.flow, token, index))
+                _stop(turn, child or map_child(turn.flow, token, index), token)
     for effect in list(turn.effects):
         if isinstance(effect, SendCommand) and isinstance(effect.command, Start) and effect.command.parent is not None:
             parent = effect.command.parent
             if parent.index not in now.get(parent.token, {}):
-                _stop(turn, effect.flow)
+                _stop(turn, effect.flow, parent.token)
     held = flow is not None and _holds_children(flow)
     if held != before.held and flow is not None:
         for token, indexes in before.children.items():
@@ -135,10 +135,11 @@ def _awaited(flow: Flow) -> _Awaited:
     return found
 
 
-def _stop(turn: Turn, child: str) -> None:
+def _stop(turn: Turn, child: str, token: str) -> None:
+    """The token says whose child is meant: somebody may have started a flow of his own with its id before."""
     if child != turn.ended_child:
         cause = f"the flow {turn.flow_id}, which started it, does not wait for it any more"
-        turn.effects.append(SendCommand(child, Stop(PARENT_ENDED, cause)))
+        turn.effects.append(SendCommand(child, Stop(PARENT_ENDED, cause, child_of=token)))
 
 
 def _holds_children(flow: Flow) -> bool:

@@ -117,12 +117,13 @@ class Resume(Struct, frozen=True, omit_defaults=True, tag_field="command", tag="
 
 
 class Stop(Struct, frozen=True, omit_defaults=True, tag_field="command", tag="stop"):
-    """Ends the flow as ABORTED."""
+    """Ends the flow as ABORTED. ``child_of``: only if it is the child of the job or Map with this token."""
 
     error: str | None = None
     cause: str | None = None
     by: str = ""
     reply: ReplyTo | None = None
+    child_of: str = ""
 
 
 class Redrive(Struct, frozen=True, omit_defaults=True, tag_field="command", tag="redrive"):

@@ -8,13 +8,13 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from sfc.engine import events as e
-from sfc.engine.commands import ChildEnded, HoldChild, Pause, Redrive, ReplyTo, Resume, Stop, Wake
+from sfc.engine.commands import HoldChild, Pause, Redrive, ReplyTo, Resume, Stop, Wake
 from sfc.engine.effects import Reply
 from sfc.engine.flow import Branch, Flow
 from sfc.engine.limits import REASON_CHARACTERS_MAX, cut
 from sfc.engine.loop import enter_pending
 from sfc.engine.moves import abort_flow
-from sfc.engine.outcomes import child_ended, open_job, take
+from sfc.engine.outcomes import awaiting, take
 from sfc.engine.shard import stood_since
 from sfc.engine.turn import PAYLOAD_BYTES_MAX, Turn, encode
 
@@ -82,10 +82,7 @@ def _go_on(turn: Turn, *, own: bool, since_ms: int, by: str = "") -> None:
     if outcomes:
         turn.emit(e.OutcomesTaken)
         for outcome in outcomes:
-            if isinstance(outcome, ChildEnded):
-                child_ended(turn, outcome)
-                continue
-            branch = open_job(turn, outcome.token)
+            branch = awaiting(turn, outcome)
             if branch is None:
                 continue
             if turn.stands():
@@ -97,7 +94,8 @@ def _go_on(turn: Turn, *, own: bool, since_ms: int, by: str = "") -> None:
 
 
 def stop(turn: Turn, command: Stop) -> None:
-    if running(turn, command.reply) is None:
+    flow = running(turn, command.reply)
+    if flow is None or (command.child_of and (flow.parent is None or flow.parent.token != command.child_of)):
         return
     abort_flow(turn, command.error, command.cause, command.by)
     verdict(turn, command.reply, "done")

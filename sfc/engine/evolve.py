@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import UNSET
 
 from sfc.engine import events as e
-from sfc.engine.branches import close, drop_below, drop_detached, waits
+from sfc.engine.branches import close, drop_below, drop_detached, revive, waits
 from sfc.engine.evolve_below import ON_BELOW
 from sfc.engine.flow import Branch, Flow, KeptSignal, Status
 
@@ -126,9 +126,7 @@ def _redriven(flow: Flow, event: e.ExecutionRedriven) -> None:
         for branch in failed_ones:
             branch.data = event.input
     for branch in going:
-        around = flow.branches.get(branch.parent)
-        if around is not None and around.detached is not None:
-            around.detached.failed.pop(branch.index, None)
+        revive(flow, branch)
         close(branch, "entered")
         branch.retries = []
     for branch in flow.branches.values():

@@ -64,17 +64,33 @@ def child_ended(turn: Turn, command: ChildEnded) -> None:
 
 
 def _iteration_ended(turn: Turn, command: ChildEnded) -> None:
+    branch = _spread_map(turn, command.token)
+    if branch is None:
+        turn.closed = True
+        return
+    spread.ended(turn, branch, cast("MapState", turn.state_of(branch)), command)
+    run(turn)
+
+
+def _spread_map(turn: Turn, token: str) -> Branch | None:
     flow = turn.known
     for branch in flow.branches.values() if flow is not None and flow.running else ():
-        if branch.phase == "spread" and branch.token == command.token:
-            spread.ended(turn, branch, cast("MapState", turn.state_of(branch)), command)
-            run(turn)
-            return
-    turn.closed = True
+        if branch.phase == "spread" and branch.token == token:
+            return branch
+    return None
 
 
-def take(turn: Turn, branch: Branch, outcome: Outcome) -> None:
-    if task.on_outcome(turn, branch, cast("TaskState", turn.state_of(branch)), outcome):
+def awaiting(turn: Turn, held: Outcome | ChildEnded) -> Branch | None:
+    """The branch that awaits an outcome that was kept while the flow stood."""
+    return _spread_map(turn, held.token) if isinstance(held, ChildEnded) else open_job(turn, held.token)
+
+
+def take(turn: Turn, branch: Branch, outcome: Outcome | ChildEnded) -> None:
+    """Decides an answer; of iterations only those that were kept come here."""
+    if isinstance(outcome, ChildEnded):
+        spread.let_go(turn, branch, outcome)
+        run(turn)
+    elif task.on_outcome(turn, branch, cast("TaskState", turn.state_of(branch)), outcome):
         run(turn)
     else:
         turn.closed = True

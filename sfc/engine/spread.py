@@ -75,7 +75,7 @@ def go_on(turn: Turn, branch: Branch, state: MapState) -> None:
 def ended(turn: Turn, branch: Branch, state: MapState, command: ChildEnded) -> None:
     """An iteration has ended."""
     going, index = going_of(branch), command.index
-    if index not in going.open:
+    if index not in going.open or _is_kept(turn, command):
         turn.closed = True
         return
     turn.ended_child = map_child(turn.flow, branch.token, index)
@@ -89,6 +89,18 @@ def ended(turn: Turn, branch: Branch, state: MapState, command: ChildEnded) -> N
         said = failure_of(command, turn.ended_child) or failure
         turn.emit(e.ChildFailed, branch.id, index, said.error, said.cause)
         fail(turn, branch, failure)
+
+
+def _is_kept(turn: Turn, command: ChildEnded) -> bool:
+    """Whether an end of this iteration was recorded already."""
+    at = command.token, command.index
+    return any(isinstance(held, ChildEnded) and (held.token, held.index) == at for held in turn.flow.inbox)
+
+
+def let_go(turn: Turn, branch: Branch, held: ChildEnded) -> None:
+    """An end that was recorded while the flow stood fails the Map, with the very error: it was judged when it came."""
+    turn.emit(e.ChildFailed, branch.id, held.index, held.error, held.cause)
+    fail(turn, branch, Failure(held.error, held.cause))
 
 
 def _record(turn: Turn, branch: Branch, state: MapState, command: ChildEnded) -> Failure | None:

@@ -120,7 +120,23 @@ def test_a_child_that_is_not_awaited_any_more_is_stopped() -> None:
     machine.fire(9_000)
     for bench in (stopped, late, failed, caught, machine):
         assert stops(bench) == ["pay:orders:1.100.3" if bench in (stopped, late, machine) else bench.sent[0].flow]
-    assert late.sent[-1].command == Stop("SFC.ParentEnded", "the flow orders:1, which started it, does not wait for it any more")
+    start = late.sent[0].command
+    assert isinstance(start, Start)
+    assert start.parent is not None
+    cause = "the flow orders:1, which started it, does not wait for it any more"
+    assert late.sent[-1].command == Stop("SFC.ParentEnded", cause, child_of=start.parent.token)
+
+
+@pytest.mark.parametrize("parent", [None, Parent("up:1", "up:1/7/9/other")])
+def test_a_flow_with_the_childs_id_that_is_somebody_elses_is_not_stopped(parent: Parent | None) -> None:
+    bench = Bench(program_of({"A": task("a")}))
+    bench.start(parent=parent)
+    bench.do(Stop("SFC.ParentEnded", "", child_of=PARENT.token))
+    assert bench.status == "RUNNING"
+    mine = Bench(program_of({"A": task("a")}))
+    mine.start(parent=PARENT)
+    mine.do(Stop("SFC.ParentEnded", "", child_of=PARENT.token))
+    assert mine.status == "ABORTED"
 
 
 def test_a_child_started_and_given_up_in_one_decision_is_stopped_behind_its_start() -> None:

@@ -215,3 +215,17 @@ def test_a_child_flow_of_a_branch_that_loses_is_stopped() -> None:
     assert isinstance(start, Start)
     assert start.parent is not None
     assert bench.do(ChildEnded(start.parent.token, "ABORTED")).closed
+
+
+@pytest.mark.parametrize("kind", ["Parallel", "Map"])
+def test_a_redrive_runs_a_branch_again_that_failed_within_a_state_of_its_own(kind: str) -> None:
+    machine_of = {"StartAt": "A", "States": {"A": task("a")}}
+    within = {"Branches": [machine_of]} if kind == "Parallel" else {"ItemProcessor": machine_of}
+    ship = machine()["Ship"] | {"Branches": [{"StartAt": "I", "States": {"I": {"Type": kind, **within, "End": True}}}], "Next": "J"}
+    bench = started(machine() | {"Ship": ship}, [1])
+    bench.fail()
+    assert bench.status == "FAILED"
+    bench.do(Redrive("r"))
+    assert bench.root.phase == "waiting"
+    bench.complete("a")
+    assert bench.status == "SUCCEEDED"

@@ -237,3 +237,22 @@ def test_items_that_are_the_input_are_kept_once() -> None:
     bench = started([{"n": n} for n in range(3)])
     assert b"items" not in encode(bench.living)
     assert len(items_of(bench.root)) == 3
+
+
+def test_results_that_are_too_many_bytes_fail_a_map_that_stood_whatever_it_tolerates() -> None:
+    bench = started(list(range(13)), ToleratedFailurePercentage=100)
+    bench.do(Pause())
+    for number in range(13):
+        ended(bench, number, output="x" * 260_000)
+    bench.do(Resume())
+    assert (bench.status, bench.living.error) == ("FAILED", "States.DataLimitExceeded")
+
+
+def test_one_end_of_an_iteration_is_taken_while_the_flow_stands() -> None:
+    bench = started([1, 2])
+    bench.do(Pause())
+    assert not ended(bench, 0, "FAILED", error="Broken")
+    assert ended(bench, 0, "FAILED", error="Broken")
+    assert ended(bench, 0, output=1), "redriven, the iteration succeeds too late"
+    bench.do(Resume())
+    assert (bench.status, bench.living.error) == ("FAILED", "States.ExceedToleratedFailureThreshold")
