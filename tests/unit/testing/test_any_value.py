@@ -14,13 +14,13 @@ from tests.unit.testing.machines import machine, task
 
 TEXTS = st.sampled_from(
     ["", "$", "$.", "$.a", "$$", "$[", "$..a[?(@.x>1)]", "$.a[0:1]", "A", "B", "Task", "Pass", "JSONata", "{% $x %}", "States.ALL",
-     "States.Format(", "States.Format('{}', $.a)", "States.ArrayRange(0, 9999999999, 1)", "2025-01-01T00:00:00Z", "\x00"]
+     "States.Format(", "States.Format('{}', $.a)", "States.ArrayRange(0, 9999999999, 1)", "2025-01-01T00:00:00Z", "\x00", "\ud800"]
 )  # fmt: skip
 FIELDS = st.sampled_from(
     ["Type", "Next", "End", "Catch", "Retry", "Choices", "Default", "Branches", "ItemProcessor", "ResultPath", "Parameters", "InputPath",
      "OutputPath", "ResultSelector", "Assign", "QueryLanguage", "States", "StartAt", "TimeoutSeconds", "TimeoutSecondsPath", "Output",
      "Result", "Seconds", "Timestamp", "Variable", "And", "Not", "IsPresent", "ErrorEquals", "MaxAttempts", "Error",
-     "Credentials", "a.$", "", "x"]
+     "Credentials", "Items", "ItemsPath", "ItemReader", "MaxConcurrency", "Detached", "Of", "Until", "Condition", "a.$", "", "x"]
 )  # fmt: skip
 LEAVES = (
     st.none()
@@ -28,7 +28,7 @@ LEAVES = (
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
     | TEXTS
-    | st.text(max_size=5).filter(str.isascii)
+    | st.text(max_size=5)
 )
 VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4), max_leaves=12)
 STATES = st.sampled_from(
@@ -38,6 +38,9 @@ STATES = st.sampled_from(
         {"Type": "Choice", "Choices": [{"Not": {"Variable": "$.x", "StringMatches": "a*"}, "Next": "B"}], "Default": "B"},
         {"Type": "Parallel", "Branches": [{"StartAt": "I", "States": {"I": {"Type": "Succeed"}}}], "Next": "B"},
         {"Type": "Fail", "ErrorPath": "$.x", "Cause": "c"},
+        {"Type": "Map", "ItemsPath": "$.x", "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Succeed"}}}, "Next": "B"},
+        {"Type": "Join", "Of": "A", "Until": 2, "Next": "B"},
+        {"Type": "Pass", "QueryLanguage": "JSONata", "Output": {"x": "{% $states.input.x %}"}, "Assign": {"v": "{% 1 %}"}, "Next": "B"},
         task(Retry=[{"ErrorEquals": ["E"], "MaxAttempts": 2}], Catch=[{"ErrorEquals": ["States.ALL"], "Next": "B"}], Next="B"),
     ]
 )
