@@ -13,7 +13,7 @@ from msgspec import UNSET
 from sfc.asl import Failure, MapState
 from sfc.engine import events as e
 from sfc.engine.flow import Branch, Going, items_of
-from sfc.engine.sizes import DATA_LIMIT, weigh
+from sfc.engine.sizes import DATA_LIMIT, as_known, weigh
 from sfc.engine.turn import FLOW_BYTES_MAX, Turn, encode
 
 MAP_BYTES_MAX = FLOW_BYTES_MAX * 3 // 4  # of items and results; the rest is for the iterations at work, and for what is around the Map
@@ -50,6 +50,7 @@ def advance(turn: Turn, branch: Branch, state: MapState) -> Failure | bool:
         given = item if state.batcher is not None else selected(turn, branch, state, index, item)
         if isinstance(given, Failure):
             return given
+        given = as_known(given, item)
         child = turn.flow.branches_made
         turn.emit(e.MapIterationStarted, branch.id, child, index, UNSET if given is item else given)
         turn.work.append((child, state.start_at))

@@ -16,7 +16,7 @@ from sfc.engine.flow import Branch
 from sfc.engine.ids import draw
 from sfc.engine.limits import CAUSE_CHARACTERS_MAX, ERROR_CHARACTERS_MAX, cut
 from sfc.engine.program import DAY_MS
-from sfc.engine.sizes import DATA_LIMIT, size_over, weigh
+from sfc.engine.sizes import DATA_LIMIT, as_known, size_over, weigh
 from sfc.engine.turn import FLOW_BYTES_MAX, Turn, encode
 
 RUNTIME = "States.Runtime"
@@ -38,6 +38,7 @@ def finish(turn: Turn, branch: Branch, state: State, result: Any, following: str
             fail(turn, branch, output)
             return
         base = branch.data if branch.result is UNSET else branch.result
+        output = as_known(output, base)
         if output is not base or state.kind in ("Parallel", "Map", "Join"):  # else it was measured when it came
             unfit = weigh(turn, f"the output of state {state.name!r}", output)
             if unfit is not None:

@@ -27,6 +27,17 @@ def too_deep(what: str) -> Failure:
     return Failure(DATA_LIMIT, f"{what} has lists and objects nested deeper than {DEPTH_MAX} levels")
 
 
+def as_known(value: Any, known: Any) -> Any:
+    """``known`` where the value is the same JSON, byte for byte; else the value.
+
+    A payload that the history has already is not told again. Whether two values are one object in memory must not decide that: they may
+    be one in a flow that lives, and two in the same flow when its state was decoded since.
+    """
+    if value is known or value.__class__ is not known.__class__ or value != known:
+        return value
+    return known if encode(value) == encode(known) else value
+
+
 def weigh(turn: Turn, what: str, value: Any) -> Failure | None:
     """Measures a payload that the history is about to be told, and that the flow will carry; a Failure when it is too large or deep."""
     try:

@@ -11,7 +11,7 @@ from sfc.engine.batches import batched
 from sfc.engine.flow import Branch
 from sfc.engine.iterations import advance
 from sfc.engine.moves import fail, finish
-from sfc.engine.sizes import weigh
+from sfc.engine.sizes import as_known, weigh
 from sfc.engine.spread import begin
 from sfc.engine.turn import Turn
 
@@ -46,6 +46,7 @@ def _started(turn: Turn, branch: Branch, state: MapState) -> Failure | bool:
     if unfit is not None:
         return unfit
     size = turn.told - told
+    items = as_known(items, branch.data)
     own = items is branch.data
     if own:
         turn.told = told  # the history has them already

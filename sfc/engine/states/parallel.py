@@ -10,7 +10,7 @@ from sfc.asl import Failure, ParallelState
 from sfc.engine import events as e
 from sfc.engine.flow import Branch
 from sfc.engine.moves import fail, finish
-from sfc.engine.sizes import weigh
+from sfc.engine.sizes import as_known, weigh
 from sfc.engine.turn import Turn
 
 
@@ -20,6 +20,7 @@ def enter(turn: Turn, branch: Branch, state: ParallelState) -> None:
     if isinstance(effective, Failure):
         fail(turn, branch, effective)
         return
+    effective = as_known(effective, branch.data)
     if effective is not branch.data:
         unfit = weigh(turn, f"the input of the branches of state {state.name!r}", effective)
         if unfit is not None:

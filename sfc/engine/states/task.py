@@ -18,7 +18,7 @@ from sfc.engine.ids import child_id, job_hash, token_stem
 from sfc.engine.limits import CAUSE_CHARACTERS_MAX, ERROR_CHARACTERS_MAX, cut
 from sfc.engine.moves import fail, finish
 from sfc.engine.program import Target
-from sfc.engine.sizes import DATA_LIMIT, too_large
+from sfc.engine.sizes import DATA_LIMIT, as_known, too_large
 from sfc.engine.turn import PAYLOAD_BYTES_MAX, Turn, encode
 
 TIMEOUT_DEFAULT_S = 7 * 86_400
@@ -41,6 +41,7 @@ def enter(turn: Turn, branch: Branch, state: TaskState) -> None:
         if isinstance(effective, Failure):
             fail(turn, branch, effective)
             return
+        effective = as_known(effective, data)
     value = encode(effective)
     token = stem + job_hash(target.resource, state.name, value)
     if effective is not data and stem.encode() in value:

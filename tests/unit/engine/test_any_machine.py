@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -94,3 +95,30 @@ def test_all_types_of_states_are_drawn_and_entered() -> None:
     kinds = {"Task", "Parallel", "Map", "Pass", "Wait", "Choice", "Succeed", "Fail", "Join"}
     assert kinds <= set(drawn)
     assert kinds - {"Join"} <= set(entered)
+
+
+INPUT = "$$.Execution.Input"
+TWICE: list[tuple[str, dict[str, Any]]] = [
+    ("Pass", {"InputPath": INPUT}),
+    ("Wait", {"Seconds": 1, "OutputPath": INPUT}),
+    ("Wait", {"Seconds": 1, "QueryLanguage": "JSONata", "Output": "{% $states.context.Execution.Input %}"}),
+    ("Wait", {"Seconds": 1, "QueryLanguage": "JSONata", "Output": "{% $v %}"}),
+    ("Task", {"Resource": "task:a@1", "InputPath": INPUT, "TimeoutSeconds": 5}),
+    ("Task", {"Resource": "task:a@1", "InputPath": "$v", "TimeoutSeconds": 5}),
+    ("Parallel", {"InputPath": INPUT, "Branches": [{"StartAt": "I", "States": {"I": {"Type": "Wait", "Seconds": 1, "End": True}}}]}),
+    ("Map", {"ItemsPath": INPUT, "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Wait", "Seconds": 1, "End": True}}}}),
+    ("Map", {
+        "ItemsPath": INPUT, "ItemSelector": {"x.$": "$$.Map.Item.Value.x"},
+        "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Wait", "Seconds": 1, "End": True}}},
+    }),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "fields"), TWICE)
+def test_what_is_told_does_not_depend_on_what_is_one_object_in_memory(kind: str, fields: dict[str, Any]) -> None:
+    """The flow's input is also its branch's data: one object where the flow lives, two where its state was decoded."""
+    first = {"Type": "Wait", "Seconds": 1, "Assign": {"v.$": "$"}, "Next": "B"}
+    bench = Bench(program_of({"A": first, "B": {"Type": kind, **fields, "Next": "Z"}, "Z": {"Type": "Succeed"}}))
+    bench.start([{"x": 1}, {"x": 2}], keep_id=True)
+    while bench.living.running:
+        bench.fire(next_due_ms(bench.living) - T0)
