@@ -29,12 +29,13 @@ def close(branch: Branch, phase: Any) -> None:
     branch.map = None
 
 
-def waits(flow: Flow, branch: Branch) -> None:
-    """What waits for something starts counting its transitions anew, and so does all around it."""
-    while branch.parent >= 0:
-        branch.steps = 0
-        branch = flow.branches[branch.parent]
+def waited(flow: Flow, branch: Branch) -> None:
+    """What has waited for something starts counting its transitions anew, and so does all around it, and who started it beside himself.
+    Not at the wait's beginning: a branch beside it may end it at once, again and again."""
     branch.steps = 0
+    while branch.parent >= 0 or branch.detached is not None:
+        branch = flow.branches[branch.parent if branch.detached is None else branch.detached.owner]
+        branch.steps = 0
 
 
 def revive(flow: Flow, branch: Branch) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import UNSET
 
 from sfc.engine import events as e
-from sfc.engine.branches import close, drop_below, drop_detached, revive, waits
+from sfc.engine.branches import close, drop_below, drop_detached, revive, waited
 from sfc.engine.evolve_below import ON_BELOW
 from sfc.engine.flow import Branch, Flow, KeptSignal, Status
 
@@ -191,6 +191,8 @@ def _exited(flow: Flow, event: e.StateExited) -> None:
         branch.data = event.output
     elif branch.result is not UNSET:
         branch.data = branch.result
+    if branch.phase in ("waiting", "retrying"):
+        waited(flow, branch)
     if branch.phase == "branches":  # a catcher of a Parallel or a Map
         drop_below(flow, branch.id)
         branch.map = None
@@ -212,6 +214,8 @@ def _exited(flow: Flow, event: e.StateExited) -> None:
 
 def _scheduled(flow: Flow, event: e.TaskScheduled) -> None:
     branch = flow.branches[event.branch]
+    if branch.phase == "retrying":
+        waited(flow, branch)
     branch.phase = "job"
     branch.token = event.token
     branch.child = event.child
@@ -219,7 +223,6 @@ def _scheduled(flow: Flow, event: e.TaskScheduled) -> None:
     branch.heartbeat_due_ms = event.heartbeat_due_ms
     if event.input is not UNSET and event.task.startswith("topic:"):
         branch.result = event.input  # what is sent is the result: to make it again might give another time or another draw
-    waits(flow, branch)
 
 
 def _signal_received(flow: Flow, event: e.SignalReceived) -> None:
@@ -240,12 +243,15 @@ def _heartbeat(flow: Flow, event: e.TaskHeartbeat) -> None:
 def _task_succeeded(flow: Flow, event: e.TaskSucceeded) -> None:
     branch = flow.branches[event.branch]
     result = branch.result if event.output is UNSET else event.output
+    waited(flow, branch)
     close(branch, "entered")
     branch.result = result
 
 
 def _task_failed(flow: Flow, event: e.TaskFailed | e.TaskTimedOut) -> None:
-    close(flow.branches[event.branch], "failed")
+    branch = flow.branches[event.branch]
+    waited(flow, branch)
+    close(branch, "failed")
 
 
 def _retry(flow: Flow, event: e.RetryScheduled) -> None:
@@ -254,18 +260,17 @@ def _retry(flow: Flow, event: e.RetryScheduled) -> None:
         drop_below(flow, branch.id)
     close(branch, "retrying")
     branch.due_ms = event.due_ms
+    branch.steps = 0
     used = branch.retries
     if len(used) <= event.retrier:
         used.extend([0] * (event.retrier + 1 - len(used)))
     used[event.retrier] += 1
-    waits(flow, branch)
 
 
 def _wait_started(flow: Flow, event: e.WaitStarted) -> None:
     branch = flow.branches[event.branch]
     branch.phase = "waiting"
     branch.due_ms = event.due_ms
-    waits(flow, branch)
 
 
 def _yielded(flow: Flow, event: e.ExecutionYielded) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 from msgspec import UNSET
 
 from sfc.engine import events as e
-from sfc.engine.branches import below, close, drop_below, drop_detached, waits
+from sfc.engine.branches import below, close, drop_below, drop_detached, waited
 from sfc.engine.flow import Branch, Broken, Detached, Flow, Going, items_of, variables_of
 
 
 def _parallel_started(flow: Flow, event: e.ParallelStarted) -> None:
     parent = flow.branches[event.branch]
+    if parent.phase == "retrying":
+        waited(flow, parent)
     parent.phase = "branches"
     parent.due_ms = 0
     data = parent.data if event.input is UNSET else event.input
@@ -67,7 +69,6 @@ def _join_started(flow: Flow, event: e.JoinStarted) -> None:
     branch = flow.branches[event.branch]
     branch.phase = "waiting"
     branch.due_ms = event.due_ms
-    waits(flow, branch)
 
 
 def _join_succeeded(flow: Flow, event: e.JoinSucceeded) -> None:
@@ -80,13 +81,18 @@ def _join_succeeded(flow: Flow, event: e.JoinSucceeded) -> None:
 
 
 def _join_failed(flow: Flow, event: e.JoinFailed) -> None:
-    close(flow.branches[event.branch], "stopped")
+    branch = flow.branches[event.branch]
+    if branch.due_ms and event.at_ms >= branch.due_ms:
+        waited(flow, branch)
+    close(branch, "stopped")
 
 
 def _map_started(flow: Flow, event: e.MapStarted) -> None:
     if event.refused:
         return
     branch = flow.branches[event.branch]
+    if branch.phase == "retrying":
+        waited(flow, branch)
     branch.phase = "branches"
     branch.due_ms = 0
     branch.map = Going(event.limit, event.items, size=event.size)
@@ -94,6 +100,8 @@ def _map_started(flow: Flow, event: e.MapStarted) -> None:
 
 def _map_run_started(flow: Flow, event: e.MapRunStarted) -> None:
     branch = flow.branches[event.branch]
+    if branch.phase == "retrying":
+        waited(flow, branch)
     branch.phase = "spread"
     branch.token = event.token
     branch.due_ms = 0
@@ -105,18 +113,21 @@ def _child_started(flow: Flow, event: e.ChildStarted) -> None:
     going = _going(branch)
     going.results.append(None)
     going.open.append(event.index)
-    waits(flow, branch)
 
 
 def _child_succeeded(flow: Flow, event: e.ChildSucceeded) -> None:
-    going = _going(flow.branches[event.branch])
+    branch = flow.branches[event.branch]
+    waited(flow, branch)
+    going = _going(branch)
     going.open.remove(event.index)
     going.results[event.index] = event.output
     going.size += event.size
 
 
 def _child_flow_failed(flow: Flow, event: e.ChildFailed) -> None:
-    going = _going(flow.branches[event.branch])
+    branch = flow.branches[event.branch]
+    waited(flow, branch)
+    going = _going(branch)
     going.open.remove(event.index)
     going.failed.append(event.index)
 

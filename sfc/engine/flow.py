@@ -62,7 +62,7 @@ class Branch(Struct, omit_defaults=True):
     variables: dict[str, Any] = field(default_factory=dict)  # assigned in the branch's own scope; see variables_of
     map: Going | None = None  # of a Map whose iterations are at work
     detached: Detached | None = None  # of a holder, which runs nothing itself: see sfc.engine.detached
-    steps: int = 0  # states entered since it, or a branch below it, last waited for something
+    steps: int = 0  # states entered since a wait of its own, of a branch below it or of one that it detached was over
 
 
 class KeptSignal(Struct, frozen=True, omit_defaults=True):

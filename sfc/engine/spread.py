@@ -41,9 +41,8 @@ def advance(turn: Turn, branch: Branch, state: MapState) -> Failure | bool:
     """Starts iterations, as many as may be at work and in this decision. True when all have ended: the Map has its result. A Failure is
     the Map's own."""
     going, items = going_of(branch), items_of(branch)
-    started = 0
     while len(going.open) < going.limit and len(going.results) < len(items):
-        if started >= STARTS_MAX or turn.told >= PORTION_BYTES:
+        if turn.started >= STARTS_MAX or turn.told >= PORTION_BYTES:
             if not turn.flow.yielded_ms:
                 turn.emit(e.ExecutionYielded, turn.now + YIELD_MS)
                 turn.yielded = True
@@ -56,7 +55,7 @@ def advance(turn: Turn, branch: Branch, state: MapState) -> Failure | bool:
         child = map_child(turn.flow, branch.token, index)
         turn.emit(e.ChildStarted, branch.id, index, child)
         start_iteration(turn, child, state.name, branch.token, index, given)
-        started += 1
+        turn.started += 1
     if going.open:
         return False
     turn.emit(e.MapRunSucceeded, branch.id)

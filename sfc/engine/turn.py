@@ -47,7 +47,7 @@ class Turn:
 
     __slots__ = (
         "closed", "effects", "ended_child", "events", "flow_id", "known", "known_program", "late", "missing", "now", "offset", "seq",
-        "shard", "steps", "told", "work", "yielded",
+        "shard", "started", "steps", "told", "work", "yielded",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +65,7 @@ class Turn:
         self.effects: list[Effect] = []
         self.work: deque[tuple[int, str]] = deque()
         self.steps = 0  # transitions of this decision
+        self.started = 0  # iterations of distributed Maps, in this decision
         self.yielded = False
         self.late = 0  # transitions since it would have yielded
         self.told = 0  # bytes of the payloads that its events have

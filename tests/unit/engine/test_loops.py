@@ -12,6 +12,8 @@ import pytest
 
 from sfc.engine.commands import ChildEnded, Complete, Fail, Signal
 from sfc.engine.flow import next_due_ms
+from sfc.engine.spread import STARTS_MAX
+from sfc.engine.turn import STEPS_MAX
 from tests.unit.engine.bench import FLOW, T0, Bench, encode, program_of, task
 
 TURNS = int(os.environ.get("SFC_TEST_TURNS", "5000"))
@@ -107,3 +109,49 @@ def test_ids_of_children_tell_the_turns_apart() -> None:
         move(bench, 0)
     started = [sent.flow for sent in bench.sent if sent.flow != FLOW]
     assert len(started) == len(set(started)) == 9
+
+
+NEVER = {"Type": "Choice", "Choices": [{"Variable": "$.done", "IsPresent": True, "Next": "Z"}], "Default": "A"}
+AGAIN = [{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "More"}]
+BUSY = {"StartAt": "B", "States": {"B": task("b", Retry=RETRY)}}
+FAILING = {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "Never"}}}
+DONE = {"StartAt": "D", "States": {"D": {"Type": "Pass", "End": True}}}
+ENDLESS: dict[str, dict[str, Any]] = {
+    "a Join of what is done": {
+        "A": {"Type": "Parallel", "Detached": True, "Branches": [DONE], "ResultPath": None, "Next": "J"},
+        "J": {"Type": "Join", "Of": "A", "ResultPath": None, "Next": "More"},
+    },
+    "a Join of one that is done and one that is not": {
+        "A": {"Type": "Parallel", "Detached": True, "Branches": [DONE, BUSY], "ResultPath": None, "Next": "J"},
+        "J": {"Type": "Join", "Of": "A", "Until": 1, "ResultPath": None, "Next": "More"},
+    },
+    "a Join of what has failed": {
+        "A": {"Type": "Parallel", "Detached": True, "Branches": [FAILING], "ResultPath": None, "Next": "J"},
+        "J": {"Type": "Join", "Of": "A", "ResultPath": None, "Catch": AGAIN, "Next": "More"},
+    },
+    "a job whose sibling fails at once": {
+        "A": {"Type": "Parallel", "Branches": [BUSY, FAILING], "Catch": AGAIN, "Next": "More"},
+    },
+    "a Map that fails once its first iterations have started": {
+        "A": {
+            "Type": "Map", "QueryLanguage": "JSONata", "Items": "{% [1, 2] %}", "Next": "More",
+            "ItemSelector": "{% $states.context.Map.Item.Value = 2 ? $error('no') : null %}",
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Output": {}, "Next": "More"}],
+            "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "E", "States": {"E": {"Type": "Succeed"}}},
+        },
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("states", ENDLESS.values(), ids=ENDLESS)
+def test_what_begins_to_wait_and_is_not_waited_for_ends_a_loop_like_nothing_at_all(states: dict[str, Any]) -> None:
+    bench = Bench(program_of({**states, "More": NEVER, "Z": END}))
+    bench.start({})
+    for _ in range(3 * STEPS_MAX // STARTS_MAX):
+        if bench.status != "RUNNING":
+            break
+        assert len(bench.sent) <= 2 * STARTS_MAX, "so much in one decision"
+        bench.sent.clear()
+        bench.fire(bench.due)
+    assert bench.living.error == "States.Runtime"
+    assert "a loop without a Wait or a Task" in (bench.living.cause or "")

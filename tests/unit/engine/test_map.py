@@ -458,7 +458,7 @@ def test_waiting_starts_the_count_anew() -> None:
     bench.start([1], wait=WAITER)
     for _ in range(50):
         bench.complete("x")
-        assert bench.root.steps == 0
+        assert bench.root.steps == 3, "of this turn alone"
     bench.complete("end")
     assert bench.output == ["end"]
 
@@ -471,6 +471,6 @@ def test_so_it_does_inside_of_an_iteration() -> None:
     bench.start(["x"], wait=WAITER)
     for _ in range(20):
         bench.complete("x")
-        assert [branch.steps for branch in bench.living.branches.values()] == [0, 0]
+        assert [branch.steps for branch in bench.living.branches.values()] == [0, 2], "of this turn alone"
     bench.complete("end")
     assert bench.output == ["end"]
