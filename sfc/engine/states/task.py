@@ -15,10 +15,10 @@ from sfc.engine.commands import Complete, Dispatched, DispatchFailed, Fail
 from sfc.engine.effects import DispatchJob
 from sfc.engine.flow import Branch
 from sfc.engine.ids import child_id, job_hash, token_stem
-from sfc.engine.limits import CAUSE_CHARACTERS_MAX, ERROR_CHARACTERS_MAX, cut
+from sfc.engine.limits import CAUSE_CHARACTERS_MAX, ERROR_CHARACTERS_MAX, cut, is_too_deep
 from sfc.engine.moves import fail, finish
 from sfc.engine.program import Target
-from sfc.engine.sizes import DATA_LIMIT, as_known, too_large
+from sfc.engine.sizes import DATA_LIMIT, as_known, too_deep, too_large
 from sfc.engine.turn import PAYLOAD_BYTES_MAX, Turn, encode
 
 TIMEOUT_DEFAULT_S = 7 * 86_400
@@ -51,6 +51,9 @@ def enter(turn: Turn, branch: Branch, state: TaskState) -> None:
         fail(turn, branch, too_large(f"the input of state {state.name!r}", len(value)))
         return
     if effective is not data:
+        if is_too_deep(value):  # whoever is to do it could not read it
+            fail(turn, branch, too_deep(f"the input of state {state.name!r}"))
+            return
         turn.told += len(value)
     timeout_s = _seconds(turn, branch, state.timeout, default_timeout_s(target), state.timeout_s)
     if isinstance(timeout_s, Failure):

@@ -300,3 +300,16 @@ def test_a_hold_of_the_shard_needs_no_word_to_children() -> None:
     bench.shard.holds["blueprint:orders"] = HoldRecord(1, True, T0)
     decision = decide(bench.program, bench.living, Pause(), bench.shard, 200, FLOW)
     assert decision.effects == [SendCommand(bench.sent[0].flow, HoldChild(True))], "its own pause does"
+
+
+@pytest.mark.parametrize("resource", ["blueprint:pay@2", "task:a@1"])
+def test_an_input_that_is_nested_too_deep_is_handed_to_nobody(resource: str) -> None:
+    """Its record could not be read, and nobody would ever answer."""
+    given: list[Any] = []
+    for _ in range(197):
+        given = [given]
+    for levels, status in ((2, "RUNNING"), (3, "FAILED")):
+        bench = bench_of({"A": task("a", Resource=resource, Parameters={"x": {"y.$": "$"} if levels == 2 else {"y": {"z.$": "$"}}})})
+        bench.start(given)
+        assert (bench.status, len(bench.sent) + len(bench.jobs)) == (status, int(status == "RUNNING"))
+    assert bench.living.error == "States.DataLimitExceeded"
