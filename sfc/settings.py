@@ -83,6 +83,7 @@ class Settings(BaseSettings):
         default=12.0, ge=0.1, le=14, description="Seconds in which a worker may finish what it does before it is killed."
     )
     secrets_dir: Path | None = Field(default=None, description="Directory with a file for each secret of HTTP tasks.")
+    items_dir: Path | None = Field(default=None, description="Directory whose files ItemReaders may read. Empty: none.")
     worker_jobs_max: int = Field(default=1000, ge=1, description="Jobs that a worker has at work at once.")
     worker_connections_max: int = Field(default=500, ge=1, description="HTTP connections that a worker has open at once.")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sfc.asl.checks import Checks, at, came, did_you_mean
 from sfc.asl.jsonata import is_expression
-from sfc.asl.map_state import Batcher, MapState, Number
+from sfc.asl.map_state import Batcher, ItemReader, MapState, Number
 from sfc.asl.states import SECONDS_MAX, Step
 from sfc.asl.template import read_template
 from sfc.asl.values import read_typed, read_value, type_name
@@ -49,6 +49,7 @@ def read_map(reader: StateReader, given: dict[str, Any]) -> MapState:
     made = _MapReader(reader)
     selector = given.pop("parameters", None)
     distributed = made.mode()
+    item_reader = made.item_reader()
     return MapState(
         **given,
         start_at=made.processor() or "",
@@ -59,7 +60,8 @@ def read_map(reader: StateReader, given: dict[str, Any]) -> MapState:
         tolerated_count=made.number("ToleratedFailureCount", whole=True),
         tolerated_percentage=made.number("ToleratedFailurePercentage", most=100),
         batcher=made.batcher(),
-        reads=made.reads(),
+        reads=item_reader is not None,
+        reader=item_reader,
         writes=made.writes(),
         label=made.label(),
     )
@@ -223,20 +225,23 @@ class _MapReader:
             shared = self.value(document["BatchInput"], at(here, "BatchInput"), "ItemBatcher/BatchInput")
         return Batcher(items=sizes["MaxItemsPerBatch"], bytes=sizes["MaxInputBytesPerBatch"], input=shared)
 
-    def reads(self) -> bool:
+    def item_reader(self) -> ItemReader | None:
         """``ItemReader``."""
         if "ItemReader" not in self.document:
-            return False
+            return None
         here = at(self.pointer, "ItemReader")
         document = self.checks.object(self.document["ItemReader"], here, "an ItemReader")
-        if document is not None:
-            self.service(document, here, "an ItemReader", READER, required=True)
-            if "ReaderConfig" in document:
-                self.reader_config(document["ReaderConfig"], at(here, "ReaderConfig"))
-        return True
+        if document is None:
+            return None
+        parameters = self.service(document, here, "an ItemReader", READER, required=True)
+        config: dict[str, Any] = {}
+        most: int | Number | None = None
+        if "ReaderConfig" in document:
+            config, most = self.reader_config(document["ReaderConfig"], at(here, "ReaderConfig"))
+        return ItemReader(resource=str(document.get("Resource")), parameters=parameters, config=config, max_items=most)
 
-    def service(self, document: dict[str, Any], pointer: str, what: str, known: tuple[str, ...], *, required: bool) -> None:
-        """Who reads or writes, and what it is told."""
+    def service(self, document: dict[str, Any], pointer: str, what: str, known: tuple[str, ...], *, required: bool) -> Step | None:
+        """Who reads or writes, and what it is told: that is returned."""
         for name in document:
             if name not in known:
                 self.unknown(name, pointer, what, known)
@@ -244,20 +249,23 @@ class _MapReader:
             self.checks.required(document, "Resource", pointer, "Write who reads the items, as in file:items.json.")
         self.checks.text(document, "Resource", pointer)
         mine, other = ("Arguments", "Parameters") if self.reader.jsonata else ("Parameters", "Arguments")
-        if mine in document:
-            self.value(document[mine], at(pointer, mine), f"{what.partition(' ')[2]}/{mine}")
+        told = self.value(document[mine], at(pointer, mine), f"{what.partition(' ')[2]}/{mine}") if mine in document else None
         if other in document:
             language = "JSONata" if self.reader.jsonata else "JSONPath"
             message = f"expected {mine}, since the state is in {language}, came {other}"
             self.checks.error("unknown-field", at(pointer, other), message, f"Write {mine}.")
+        return told
 
-    def reader_config(self, value: Any, pointer: str) -> None:
+    def reader_config(self, value: Any, pointer: str) -> tuple[dict[str, Any], int | Number | None]:
+        """The ReaderConfig, and how many items are read at most; None and 0: all."""
         config = self.chosen(value, pointer, "a ReaderConfig", READER_CONFIG, READER_OTHERS)
         self.checks.one_at_most(config, ("MaxItems", "MaxItemsPath"), pointer)
-        if self.expressed(config, "MaxItems", pointer, "ItemReader/ReaderConfig/MaxItems") is None:
-            self.checks.integer(config, "MaxItems", pointer, -(2**31), 2**31)  # one below 0 is found when it runs (ItemReaderFailed)
+        most: int | Number | None = self.expressed(config, "MaxItems", pointer, "ItemReader/ReaderConfig/MaxItems")
+        if most is None:
+            # one below 0 is found when it runs (ItemReaderFailed)
+            most = self.checks.integer(config, "MaxItems", pointer, -(2**31), 2**31)
         if "MaxItemsPath" in config:
-            self.path(config, "MaxItemsPath", pointer)
+            most = self.path(config, "MaxItemsPath", pointer)
         self.checks.text(config, "ItemsPointer", pointer)
         headers = config.get("CSVHeaders", [])
         if not isinstance(headers, list) or not all(isinstance(name, str) for name in headers):
@@ -265,6 +273,7 @@ class _MapReader:
         if config.get("CSVHeaderLocation") == "GIVEN" and "CSVHeaders" not in config:
             hint = 'Write the columns\' names, as in "CSVHeaders": ["id", "amount"].'
             self.checks.error("missing-field", pointer, "expected CSVHeaders, since CSVHeaderLocation is GIVEN, came none", hint)
+        return {name: given for name, given in config.items() if name not in ("MaxItems", "MaxItemsPath")}, most
 
     def writes(self) -> bool:
         """``ResultWriter``."""

@@ -71,6 +71,26 @@ class Batcher:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ItemReader:
+    """``ItemReader``: who reads the items, and what it is told. ``config``: the ReaderConfig without how many items it reads at most."""
+
+    resource: str
+    parameters: Step | None = None
+    config: dict[str, Any]
+    max_items: int | Number | None = None
+
+    def request(self, effective: Any, context: Any) -> dict[str, Any] | Failure:
+        """What the reader is told: ``{"Parameters": …, "ReaderConfig": {…, "MaxItems": …}}``."""
+        told = {} if self.parameters is None else self.parameters(effective, context)
+        if isinstance(told, Failure):
+            return told
+        most = self.max_items.whole(effective, context) if isinstance(self.max_items, Number) else self.max_items or 0
+        if isinstance(most, Failure):
+            return most
+        return {"Parameters": told, "ReaderConfig": {**self.config, "MaxItems": most}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MapState(State):
     """``start_at``: the first state of the processor. Iterations get their item, or what ``item_selector`` makes of it; the result lists
     their outputs in the order of the items. ``parameters`` of the base class is never set: the old ``Parameters`` is the ItemSelector.
@@ -87,6 +107,7 @@ class MapState(State):
     tolerated_percentage: float | Number | None = None
     batcher: Batcher | None = None
     reads: bool = False  # has an ItemReader
+    reader: ItemReader | None = None  # set where it reads
     writes: bool = False  # has a ResultWriter
     label: str = ""
     retry: tuple[Retrier, ...] = ()

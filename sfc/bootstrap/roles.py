@@ -177,7 +177,7 @@ def add_workers(
         return
     from sfc_workers.common import CommonWorker, SpecificWorker
 
-    calling = options | {"connections_max": site.settings.worker_connections_max}
+    calling = options | {"connections_max": site.settings.worker_connections_max, "items_dir": site.settings.items_dir}
     if common:
         crew.add("common", lambda: CommonWorker(site.log, site.names, definitions, **calling))
     if blueprints is None or blueprints:

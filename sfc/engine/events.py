@@ -305,8 +305,37 @@ class MapStarted(Event, frozen=True):
     refused: bool = False
 
 
+class ItemReaderScheduled(Event, frozen=True):
+    """A job leaves that reads the items of a distributed Map. ``reader``: where it reads. ``due_ms``: until when it must have."""
+
+    branch: int
+    token: str
+    reader: str
+    attempt: int = 0
+    due_ms: int = 0
+
+
+class ItemsRead(Event, frozen=True):
+    """The portion of the items with this number, of so many bytes of JSON. Number 0 of another ``reading`` begins anew: what was read
+    before is forgotten. ``last``: these are all."""
+
+    branch: int
+    reading: str
+    number: int
+    items: list[Any]
+    size: int
+    last: bool = False
+
+
+class ItemReaderFailed(Event, frozen=True):
+    branch: int
+    error: str | None = None
+    cause: str | None = None
+
+
 class MapRunStarted(Event, frozen=True):
-    """A distributed Map begins: its iterations are flows, which report with its ``token``. The rest is as in MapStarted."""
+    """A distributed Map begins: its iterations are flows, which report with its ``token``. The rest is as in MapStarted. ``read``: the
+    items are those that were read."""
 
     branch: int
     token: str
@@ -314,6 +343,7 @@ class MapRunStarted(Event, frozen=True):
     limit: int = 0
     size: int = 0
     items: list[Any] | UnsetType = UNSET
+    read: bool = False
 
 
 class ChildStarted(Event, frozen=True):
@@ -414,6 +444,7 @@ AnyEvent = (
     | SignalReceived | SignalTaken | TaskScheduled | TaskHeartbeat | TaskSucceeded | TaskFailed | TaskTimedOut | RetryScheduled
     | WaitStarted | ParallelStarted | ParallelSucceeded | ParallelFailed | BranchSucceeded
     | DetachedStarted | DetachedFailed | JoinStarted | JoinSucceeded | JoinFailed
+    | ItemReaderScheduled | ItemsRead | ItemReaderFailed
     | MapStarted | MapRunStarted | ChildStarted | ChildSucceeded | ChildFailed | MapRunSucceeded
     | MapIterationStarted | MapIterationSucceeded | MapIterationFailed | MapIterationAborted | MapSucceeded | MapFailed
 )  # fmt: skip

@@ -195,7 +195,7 @@ def _exited(flow: Flow, event: e.StateExited) -> None:
         waited(flow, branch)
     if branch.phase == "branches":  # a catcher of a Parallel or a Map
         drop_below(flow, branch.id)
-        branch.map = None
+    branch.map = None
     if event.assigned is not UNSET:
         branch.variables.update(event.assigned)
     branch.phase = "entered"

@@ -98,14 +98,46 @@ def _map_started(flow: Flow, event: e.MapStarted) -> None:
     branch.map = Going(event.limit, event.items, size=event.size)
 
 
+def _reader_scheduled(flow: Flow, event: e.ItemReaderScheduled) -> None:
+    branch = flow.branches[event.branch]
+    if branch.phase == "retrying":
+        waited(flow, branch)
+    branch.phase = "reading"
+    branch.token = event.token
+    branch.due_ms = event.due_ms
+    branch.map = Going(0, [])
+
+
+def _items_read(flow: Flow, event: e.ItemsRead) -> None:
+    branch = flow.branches[event.branch]
+    waited(flow, branch)
+    going = _going(branch)
+    anew = event.number == 0
+    going.reading = event.reading
+    going.portions = event.number + 1
+    going.items = event.items if anew else [*items_of(branch), *event.items]
+    going.size = event.size if anew else going.size + event.size
+    if event.last:
+        branch.phase = "entered"
+        branch.token = ""
+        branch.due_ms = 0
+
+
+def _reader_failed(flow: Flow, event: e.ItemReaderFailed) -> None:
+    branch = flow.branches[event.branch]
+    waited(flow, branch)
+    close(branch, "failed")
+
+
 def _map_run_started(flow: Flow, event: e.MapRunStarted) -> None:
     branch = flow.branches[event.branch]
+    items = _going(branch).items if event.read else event.items
     if branch.phase == "retrying":
         waited(flow, branch)
     branch.phase = "spread"
     branch.token = event.token
     branch.due_ms = 0
-    branch.map = Going(event.limit, event.items, size=event.size)
+    branch.map = Going(event.limit, items, size=event.size)
 
 
 def _child_started(flow: Flow, event: e.ChildStarted) -> None:
@@ -193,6 +225,9 @@ ON_BELOW: dict[type[e.Event], Callable[[Flow, Any], None]] = {
     e.JoinSucceeded: _join_succeeded,
     e.JoinFailed: _join_failed,
     e.MapStarted: _map_started,
+    e.ItemReaderScheduled: _reader_scheduled,
+    e.ItemsRead: _items_read,
+    e.ItemReaderFailed: _reader_failed,
     e.MapRunStarted: _map_run_started,
     e.ChildStarted: _child_started,
     e.ChildSucceeded: _child_succeeded,

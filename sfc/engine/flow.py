@@ -10,9 +10,10 @@ from sfc.engine.commands import ChildEnded, Complete, Dispatched, DispatchFailed
 
 Status = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
-Phase = Literal["entered", "job", "waiting", "retrying", "branches", "spread", "done", "failed", "stopped"]
+Phase = Literal["entered", "job", "waiting", "retrying", "branches", "reading", "spread", "done", "failed", "stopped"]
 """entered: about to run · job: an answer is awaited · waiting: a Wait state's time · retrying: the pause before a retry ·
-branches: inside a Parallel or Map · spread: a distributed Map, whose iterations are flows of their own ·
+branches: inside a Parallel or Map · reading: a job reads the items of a distributed Map ·
+spread: a distributed Map, whose iterations are flows of their own ·
 done: a branch with its result · failed: where the flow failed · stopped: a sibling cut off by that."""
 
 
@@ -26,6 +27,8 @@ class Going(Struct, omit_defaults=True):
     failed: list[int] = field(default_factory=list)  # iterations whose failure was tolerated; the result leaves them out
     size: int = 0  # bytes of JSON of items and results
     open: list[int] = field(default_factory=list)  # of a distributed Map: the iterations at work, which are no branches
+    reading: str = ""  # while the items are read: which attempt of a worker they are of
+    portions: int = 0  # of it, that have come
 
 
 class Broken(Struct, frozen=True, omit_defaults=True):

@@ -9,6 +9,7 @@ from typing import Any
 from sfc.asl import Machine, MapState, TaskState, retriers
 from sfc.engine.program import DAY_MS, Program, Target
 from sfc.engine.shard import version_subjects
+from sfc.engine.sources import source_problem, source_target
 from sfc.errors import InvalidDocument, Problem
 
 _PINNED = re.compile(r"task:([a-z0-9][a-z0-9-]{0,62})@([1-9][0-9]*)").fullmatch
@@ -36,7 +37,7 @@ def link(
     ``blueprints`` the content hashes of blueprint versions, by the same. ``task_topic`` names
     the job topic of a task that names none, ``jobs_topic`` is that of the common workers; of a specific blueprint both are the one that
     ``specific_topic`` names. Raises InvalidDocument with every Resource that leads nowhere, every retention that is no duration
-    and every ItemReader and ResultWriter, which nothing runs yet.
+    and every ResultWriter, which nothing runs yet.
     """
     sfc = document.get("Sfc") or {}
     if is_specific(document):
@@ -46,10 +47,17 @@ def link(
     problems: list[Problem] = []
     targets: dict[str, Target] = {}
     for state in machine.states.values():
-        if isinstance(state, MapState) and (state.reads or state.writes):
-            what = "ItemReader" if state.reads else "ResultWriter"
-            hint = "give the items in the state's input" if state.reads else "leave it out"
-            problems.append(Problem("not-yet", state.pointer, f"{what} of the Map {state.name!r} is not yet supported", hint))
+        if isinstance(state, MapState) and state.writes:
+            problems.append(
+                Problem("not-yet", state.pointer, f"ResultWriter of the Map {state.name!r} is not yet supported", "leave it out")
+            )
+        if isinstance(state, MapState) and state.reader is not None:
+            source = str(resources.get(state.reader.resource, state.reader.resource))
+            wrong = source_problem(source, state.reader.config)
+            if wrong is None:
+                targets[state.name] = source_target(source, jobs_topic)
+            else:
+                problems.append(Problem(wrong[0], f"{state.pointer}/ItemReader{wrong[1]}", wrong[2], wrong[3]))
         if isinstance(state, TaskState):
             found = target_of(str(resources.get(state.resource, state.resource)), tasks, task_topic, jobs_topic, blueprints)
             if isinstance(found, Target):

@@ -6,7 +6,7 @@ from typing import cast
 
 from sfc.asl import MapState, TaskState
 from sfc.engine import events as e
-from sfc.engine import spread
+from sfc.engine import reading, spread
 from sfc.engine.children import failure_of
 from sfc.engine.commands import AnswerByKey, ChildEnded, Complete, Fail, Heartbeat
 from sfc.engine.flow import Branch
@@ -23,10 +23,13 @@ def answer(turn: Turn, outcome: Outcome) -> None:
         turn.closed = True
         return
     outcome = task.fitted(outcome)
+    if branch.phase == "reading" and not reading.awaits(branch, outcome):
+        turn.closed = True
+        return
     if turn.stands():
         if any(held.token == outcome.token for held in turn.flow.inbox):
             turn.closed = True
-        else:
+        elif not reading.kept(turn, branch, outcome):
             turn.emit(e.OutcomeHeld, outcome)
         return
     take(turn, branch, outcome)
@@ -90,6 +93,9 @@ def take(turn: Turn, branch: Branch, outcome: Outcome | ChildEnded) -> None:
     if isinstance(outcome, ChildEnded):
         spread.let_go(turn, branch, outcome)
         run(turn)
+    elif branch.phase == "reading":
+        reading.on_outcome(turn, branch, cast("MapState", turn.state_of(branch)), outcome)
+        run(turn)
     elif task.on_outcome(turn, branch, cast("TaskState", turn.state_of(branch)), outcome):
         run(turn)
     else:
@@ -98,7 +104,7 @@ def take(turn: Turn, branch: Branch, outcome: Outcome | ChildEnded) -> None:
 
 def heartbeat(turn: Turn, command: Heartbeat) -> None:
     branch = open_job(turn, command.token)
-    if branch is None:
+    if branch is None or branch.phase == "reading":
         turn.closed = True
     else:
         task.on_heartbeat(turn, branch, cast("TaskState", turn.state_of(branch)))
@@ -110,6 +116,6 @@ def open_job(turn: Turn, token: str) -> Branch | None:
     if flow is None or not flow.running:
         return None
     for branch in flow.branches.values():
-        if branch.token == token and branch.phase == "job":
+        if branch.token == token and branch.phase in ("job", "reading"):
             return branch
     return None

@@ -15,7 +15,7 @@ class Target(Struct, frozen=True, omit_defaults=True):
     """Where a Task state's jobs go, and how their answers come back. Resolved when the blueprint version is linked."""
 
     resource: str  # as pinned: task:order-split@3, topic:audit, https://…
-    kind: str  # task, topic, http, signal, flow
+    kind: str  # task, topic, http, signal, flow; reader: of a Map's items
     topic: str  # job topic; empty where no job leaves: a signal or a child flow is awaited
     reply_topic: str = ""  # empty: answers come to sfc.commands
     correlate: str = ""  # of a task with a reply topic: header, key
@@ -32,7 +32,8 @@ class Target(Struct, frozen=True, omit_defaults=True):
 
 
 class Program(Struct, frozen=True):
-    """``targets``: by Task state name. Retentions in milliseconds: how long failed flows, and ids of succeeded ones, are kept.
+    """``targets``: by the name of a Task state, or of a Map state with an ItemReader. Retentions in milliseconds: how long failed flows,
+    and ids of succeeded ones, are kept.
 
     ``subjects``: what a hold of all its flows names (blueprint, version, group); ``task_of``: what a hold of a Task state's task names.
     """

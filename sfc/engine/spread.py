@@ -33,7 +33,8 @@ def begin(turn: Turn, branch: Branch, state: MapState, items: list[Any], most: i
         return Failure(TOO_DEEP, f"child flows can be nested {DEPTH_MAX} deep, and this flow is as deep as that")
     token = f"{token_stem(turn.flow_id, turn.flow.run, turn.seq + 1)}map"
     limit = min(most or LIVING_MAX, LIVING_MAX)
-    turn.emit(e.MapRunStarted, branch.id, token, len(items), limit, size, UNSET if items is branch.data else items)
+    read = branch.map is not None and items is branch.map.items
+    turn.emit(e.MapRunStarted, branch.id, token, len(items), limit, size, UNSET if read or items is branch.data else items, read)
     return advance(turn, branch, state)
 
 

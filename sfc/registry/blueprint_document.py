@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sfc import asl
 from sfc.asl.nesting import PROCESSORS, machines_in
 from sfc.engine.link import duration_ms
+from sfc.engine.sources import source_problem
 from sfc.errors import Problem
 from sfc.registry.http_document import check_url
 from sfc.registry.references import SCHEME, KnownBlueprint, check_child, pinned_child, unpinned
@@ -64,9 +65,11 @@ def check_blueprint(
     checks.problems += asl.validate({k: v for k, v in document.items() if k != "Sfc"})
     if any(p.code == "too-deep" for p in checks.problems):
         return checks.problems
-    _distributed(checks, document)
     _section(checks, document.get("Sfc"))
-    mapped = _mapped(checks, document, known)
+    readers = list(_distributed(checks, document))
+    mapped = _mapped(checks, document, known, {resource for _, resource, _ in readers})
+    for pointer, resource, config in readers:
+        _reader(checks, pointer, resource, config, mapped)
     for pointer, resource in resources_of(document):
         if resource not in mapped:
             _route(checks, resource, pointer, known, mapping=False)
@@ -107,14 +110,33 @@ def _within(pointer: str, place: tuple[str | int, ...]) -> str:
     return pointer
 
 
-def _distributed(checks: Checks, machine: Mapping[str, Any], pointer: str = "") -> None:
-    """Good language that nothing runs yet."""
+def _distributed(checks: Checks, machine: Mapping[str, Any], pointer: str = "") -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Pointer, Resource and ReaderConfig of each ItemReader, at any depth; a ResultWriter is good language that nothing runs yet."""
     for at, state in _states(machine, pointer):
-        for field, hint in (("ItemReader", "Give the items in the state's input."), ("ResultWriter", "Leave it out.")):
-            if state.get("Type") == "Map" and field in state:
-                checks.not_yet(join(at, field), f"The {field} of a Map", hint)
+        if state.get("Type") == "Map":
+            reader = state.get("ItemReader")
+            if isinstance(reader, dict) and isinstance(reader.get("Resource"), str):
+                config = reader.get("ReaderConfig")
+                yield join(at, "ItemReader"), reader["Resource"], config if isinstance(config, dict) else {}
+            if "ResultWriter" in state:
+                checks.not_yet(join(at, "ResultWriter"), "The ResultWriter of a Map", "Leave it out.")
         for place, inner in machines_in(state):
-            _distributed(checks, inner, _within(at, place))
+            yield from _distributed(checks, inner, _within(at, place))
+
+
+def _reader(checks: Checks, pointer: str, resource: str, config: dict[str, Any], mapped: Mapping[str, Any]) -> None:
+    """Adds a problem when an ItemReader leads to nothing that can be read."""
+    source = mapped.get(resource, resource)
+    if not isinstance(source, str):
+        return
+    named_at = join("/Sfc/Resources", resource) if resource in mapped else join(pointer, "Resource")
+    if wrong := source_problem(source, config):
+        code, place, message, hint = wrong
+        checks.add(code, named_at if place == "/Resource" else f"{pointer}{place}", f"{message}.", f"{hint[0].upper()}{hint[1:]}.")
+    elif source.startswith("topic:"):
+        checks.topic(source.removeprefix("topic:"), named_at)
+    elif source.startswith(("http:", "https:")):
+        check_url(checks, source, named_at)
 
 
 def _section(checks: Checks, value: Any) -> None:
@@ -177,15 +199,17 @@ def _is_start(value: Any) -> bool:
         return False
 
 
-def _mapped(checks: Checks, document: Mapping[str, Any], known: Known) -> Mapping[str, Any]:
+def _mapped(checks: Checks, document: Mapping[str, Any], known: Known, readers: Collection[str]) -> Mapping[str, Any]:
+    """``Sfc.Resources``. What only ItemReaders name (``readers``) leads to where items are read, and is not judged here."""
     section = document.get("Sfc")
     mapping = section.get("Resources", {}) if isinstance(section, dict) else {}
     if not isinstance(mapping, dict):
         checks.add("wrong-type", "/Sfc/Resources", f"expected an object from URI to Resource, came {shown(mapping)}.")
         return {}
+    tasks = {resource for _, resource in resources_of(document)}
     for uri, target in mapping.items():
         pointer = join("/Sfc/Resources", uri)
-        if checks.text(target, pointer):
+        if checks.text(target, pointer) and (uri in tasks or uri not in readers):
             _route(checks, target, pointer, known, mapping=True)
     return mapping
 

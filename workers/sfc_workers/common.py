@@ -1,18 +1,22 @@
-"""The common workers, which do what needs no service of its own on the log, and the workers of specific blueprints."""
+"""The common workers, which do what needs no service of its own on the log (HTTP calls, reading the items of Maps), and the workers of
+specific blueprints."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from sfc.engine.sources import READ
 from sfc.log import get_logger
 from sfc.ports import Log
 from sfc.runtime.definitions import Definitions
 from sfc.wire.topics import Names
 from sfc_workers.http import CONNECTIONS_MAX, HttpTasks
+from sfc_workers.item_readers import ItemReaders
 from sfc_workers.job import Job
 from sfc_workers.runner import Runner
 from sfc_workers.secrets import Secrets
@@ -25,7 +29,8 @@ _log = get_logger()
 
 
 class _WithHttp(Runner):
-    """Listens once the definitions are known. ``definitions``: somebody else steps them. Further options: see Runner."""
+    """Listens once the definitions are known. ``definitions``: somebody else steps them. ``items_dir``: the folder whose files
+    ItemReaders may read. Further options: see Runner."""
 
     def __init__(
         self,
@@ -37,17 +42,20 @@ class _WithHttp(Runner):
         secrets: Secrets | None = None,
         connections_max: int = CONNECTIONS_MAX,
         transport: httpx.AsyncBaseTransport | None = None,
+        items_dir: Path | None = None,
+        items_transport: httpx.BaseTransport | None = None,
         **options: Any,
     ) -> None:
         super().__init__(log, self._handler, secrets=secrets, **options)
+        self._reader = ItemReaders(log, items_dir, items_transport).handler
         self.instance = instance
         self._definitions = definitions
         self._names = names
         self._http = HttpTasks(definitions, secrets, connections_max=connections_max, transport=transport)
         self._listening: set[str] = set()
 
-    def _handler(self, _resource: str) -> Handler:
-        return self._http.handler
+    def _handler(self, resource: str) -> Handler:
+        return self._reader if resource.startswith(READ) else self._http.handler
 
     def _topics(self) -> dict[str, str]:
         """Consumer groups by topic."""
@@ -113,6 +121,8 @@ class SpecificWorker(_WithHttp):
         return self._known
 
     def _handler(self, resource: str) -> Handler:
+        if resource.startswith(READ):
+            return self._reader
         return self._handlers.get(task_name(resource), self._other)
 
     async def _do_other(self, job: Job) -> Any:

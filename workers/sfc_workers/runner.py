@@ -27,7 +27,7 @@ from sfc_workers.metrics import JOBS, Counts
 from sfc_workers.pool import Pool
 from sfc_workers.replies import BUSY_FROM, Replies, error_headers
 from sfc_workers.secrets import Secrets
-from sfc_workers.tasks import Handler, TaskError
+from sfc_workers.tasks import Handler, Portions, TaskError
 
 BATCH = 500
 SETTLE_S = 0.1  # between two flushes of the answers
@@ -250,6 +250,10 @@ class Runner:
             self._broken = self._broken or e
 
     def _complete(self, job: Job, output: Any, busy: bool) -> None:
+        if isinstance(output, Portions):
+            sent = [self._replies.send(job, value) for value in output.values]  # by one producer, which keeps their order
+            self._counted(sent=all(sent))
+            return
         try:
             value = _encode(output)
             if job.opened is not None:
@@ -257,7 +261,10 @@ class Runner:
         except (TypeError, ValueError, RecursionError, OverflowError) as e:
             self._failed(job, e, busy)
             return
-        if self._replies.send(job, value, busy=busy):
+        self._counted(sent=self._replies.send(job, value, busy=busy))
+
+    def _counted(self, *, sent: bool) -> None:
+        if sent:
             self.counts.completed += 1
         else:
             self.counts.unanswered += 1

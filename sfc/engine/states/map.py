@@ -11,13 +11,14 @@ from sfc.engine.batches import batched
 from sfc.engine.flow import Branch
 from sfc.engine.iterations import advance
 from sfc.engine.moves import fail, finish
+from sfc.engine.reading import READER_FAILED, ask
 from sfc.engine.sizes import as_known, weigh
 from sfc.engine.spread import begin
 from sfc.engine.turn import Turn
 
 
 def enter(turn: Turn, branch: Branch, state: MapState) -> None:
-    """Starts the iterations: at entering the state, and again after the pause before a retry."""
+    """Starts the iterations, or what reads their items: at entering the state, and again after the pause before a retry."""
     joined = _started(turn, branch, state)
     if isinstance(joined, Failure):
         fail(turn, branch, joined)
@@ -31,9 +32,11 @@ def _started(turn: Turn, branch: Branch, state: MapState) -> Failure | bool:
     effective = turn.effective(state, branch)
     if isinstance(effective, Failure):
         return effective
-    if state.reads:
-        return Failure("States.ItemReaderFailed", f"the items of state {state.name!r} are read by nobody here: give it a mock")
+    if state.reads and not turn.program.spreads:
+        return Failure(READER_FAILED, f"the items of state {state.name!r} are read by nobody here: give it a mock")
     context = turn.context(branch)
+    if state.reader is not None and state.reads:
+        return ask(turn, branch, state, state.reader, effective)
     most = state.concurrency(effective, context)
     if isinstance(most, Failure):
         return most

@@ -154,6 +154,59 @@ def test_a_resource_that_leads_nowhere_is_refused(registry: Registry, documents:
     assert found["/States/Split/Resource"].hint or code in ("bad-topic", "bad-url", "bad-name")
 
 
+S3 = "arn:aws:states:::s3:getObject"
+
+
+def reading(reader: dict[str, Any], resources: dict[str, str] | None = None, **fields: Any) -> dict[str, Any]:
+    processor = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
+    each = {"Type": "Map", "ItemReader": reader, "ItemProcessor": processor, "End": True, **fields}
+    inner = {"Type": "Parallel", "Branches": [{"StartAt": "Each", "States": {"Each": each}}], "End": True}
+    return {"StartAt": "A", "States": {"A": inner}, "Sfc": {"Name": "order", "Resources": resources or {}}}
+
+
+READER_AT = "/States/A/Branches/0/States/Each/ItemReader"
+
+
+@pytest.mark.parametrize(
+    ("reader", "resources", "pointer", "code"),
+    [
+        ({"Resource": S3}, {}, f"{READER_AT}/Resource", "unknown-resource"),
+        ({"Resource": "task:split"}, {}, f"{READER_AT}/Resource", "unknown-resource"),
+        ({"Resource": S3}, {S3: "task:split"}, f"/Sfc/Resources/{S3}", "unknown-resource"),
+        ({"Resource": "topic:a b"}, {}, f"{READER_AT}/Resource", "bad-topic"),
+        ({"Resource": "https:x y"}, {}, f"{READER_AT}/Resource", "bad-url"),
+        ({"Resource": S3}, {S3: "https:x y"}, f"/Sfc/Resources/{S3}", "bad-url"),
+        ({"Resource": "file:x", "ReaderConfig": {"InputType": "PARQUET"}}, {}, f"{READER_AT}/ReaderConfig/InputType", "not-yet"),
+        ({"Resource": "topic:x", "ReaderConfig": {"InputType": "CSV"}}, {}, f"{READER_AT}/ReaderConfig/InputType", "bad-value"),
+    ],
+)
+def test_an_item_reader_that_reads_nothing_is_refused(
+    registry: Registry, reader: dict[str, Any], resources: dict[str, str], pointer: str, code: str
+) -> None:
+    found = problems(registry, reading(reader, resources))
+    assert {p: f.code for p, f in found.items()} == {pointer: code}
+    assert found[pointer].hint or code in ("bad-topic", "bad-url")
+
+
+@pytest.mark.parametrize("source", ["file:", "file:orders.json", "https://x.example/y", "topic:orders"])
+def test_an_item_reader_that_reads_something_is_taken(registry: Registry, source: str) -> None:
+    registry.deploy([("direct", reading({"Resource": source}))])
+    registry.deploy([("mapped", reading({"Resource": S3}, {S3: source}))])
+
+
+def test_what_an_item_reader_and_a_task_both_name_must_suit_both(registry: Registry) -> None:
+    document = reading({"Resource": S3}, {S3: "file:x"})
+    document["States"]["A"] = {**document["States"]["A"], "Next": "B"}
+    del document["States"]["A"]["End"]
+    document["States"]["B"] = {"Type": "Task", "Resource": S3, "End": True}
+    assert [f.code for f in problems(registry, document).values()] == ["unknown-resource"]
+
+
+def test_a_result_writer_is_not_there_yet(registry: Registry) -> None:
+    found = problems(registry, reading({"Resource": "file:x"}, ResultWriter={"Resource": "file:out"}))
+    assert {p: f.code for p, f in found.items()} == {"/States/A/Branches/0/States/Each/ResultWriter": "not-yet"}
+
+
 @pytest.mark.parametrize("resource", ["task:split", "task:split@1", "topic:audit", "http://x.example/", "https://x.example/y?z=1"])
 def test_a_resource_that_leads_somewhere_is_taken(registry: Registry, documents: Any, resource: str) -> None:
     registry.deploy([documents.task(), documents.blueprint(resource=resource)])
