@@ -47,7 +47,7 @@ class _WithHttp(Runner):
         **options: Any,
     ) -> None:
         super().__init__(log, self._handler, secrets=secrets, **options)
-        self._reader = ItemReaders(log, items_dir, items_transport).handler
+        self._reader = ItemReaders(log, names, items_dir, items_transport).handler
         self.instance = instance
         self._definitions = definitions
         self._names = names

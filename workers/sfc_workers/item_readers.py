@@ -18,6 +18,7 @@ from sfc.engine.sizes import DATA_LIMIT
 from sfc.engine.sources import READ
 from sfc.engine.turn import PAYLOAD_BYTES_MAX
 from sfc.ports import Log
+from sfc.wire.topics import Names
 from sfc_workers.item_files import open_file
 from sfc_workers.item_formats import items_of
 from sfc_workers.item_http import fetch
@@ -35,11 +36,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ItemReaders:
-    """``items_dir``: the folder whose files may be read; None: none. ``transport``: in place of the network, for tests."""
+    """``items_dir``: the folder whose files may be read; None: none. ``names``: of SFC's own topics, which may not be read.
+    ``transport``: in place of the network, for tests."""
 
-    def __init__(self, log: Log, items_dir: Path | None, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, log: Log, names: Names, items_dir: Path | None, transport: httpx.BaseTransport | None = None) -> None:
         self.handler = Handler("read", self.do, False, True)
         self._log = log
+        self._names = names
         self._items_dir = items_dir
         self._transport = transport
 
@@ -71,6 +74,8 @@ class ItemReaders:
             if name not in known:
                 raise ValueError(f"Parameters of {kind}: may have {', '.join(known)}, not {name!r}")
         if kind == "topic":
+            if self._names.is_own(rest):
+                raise ValueError(f"{rest} is a topic of SFC's own, with what other flows carry: it can't be read")
             yield from records(self._log, rest, parameters)
             return
         if kind == "file":

@@ -126,6 +126,23 @@ def test_more_items_than_can_be_kept_fail_the_map() -> None:
     assert f"at most {MAP_BYTES_MAX} can be kept" in str(failed.cause)
 
 
+def test_batches_of_many_items_are_kept_in_their_stead() -> None:
+    bench = started(MaxConcurrency=1, ItemBatcher={"MaxItemsPerBatch": 4})
+    for number in range(20):
+        assert not portion(bench, number, ["x" * 50_000] * 2, last=number == 19)
+    assert bench.flow is not None
+    assert [len(batch["Items"]) for batch in items_of(bench.flow.branches[0])] == [4] * 10
+    assert inputs(bench) == [{"Items": ["x" * 50_000] * 4}]
+
+
+def test_batches_larger_than_can_be_kept_fail_the_map() -> None:
+    """Each item becomes a batch, and each batch has the BatchInput."""
+    bench = started("y" * 200_000, ItemBatcher={"MaxItemsPerBatch": 1, "BatchInput": {"all.$": "$"}})
+    portion(bench, 0, list(range(20)), last=True)
+    assert bench.flow is not None
+    assert bench.flow.error == "States.DataLimitExceeded"
+
+
 def test_a_reader_s_error_is_retried_then_caught() -> None:
     retry = [{"ErrorEquals": ["States.ItemReaderFailed"], "IntervalSeconds": 5, "MaxAttempts": 1}]
     catch = [{"ErrorEquals": ["States.ItemReaderFailed"], "Next": "B"}]

@@ -144,6 +144,40 @@ def test_each_item_is_gone_over_once_whoever_dies(orders: Bench, seed: int) -> N
     lane.close()
 
 
+@pytest.mark.parametrize("steps", [0, 1, 2, 4, 30])
+def test_portions_that_have_come_outlive_the_lane(orders: Bench, steps: int) -> None:
+    """One worker sends two portions and is silent, another one reads anew; the lane dies after each of them, before or behind its
+    commit."""
+    orders.start("each:a", {"from": 0, "to": 3})
+    lane = orders.lane()
+    orders.run([lane], lambda: bool(orders.all(NAMES.jobs)))
+    settle(orders, [lane])
+    job = orders.all(NAMES.jobs)[0]
+    for of, number, item in (
+        ("r1", 0, "old"),
+        ("r1", 1, "older"),
+        ("r2", 0, 1),
+        ("r1", 2, "lost"),
+        ("r2", 1, 2),
+        ("r2", 1, 2),
+        ("r2", 2, 3),
+    ):
+        last = number == 2
+        orders.answer(job, json.dumps({"Reading": of, "Number": number, "Items": [item], "Last": last}).encode())
+        for _ in range(steps):
+            lane.step(0.002)
+        drop(lane)
+        lane = orders.lane()
+    orders.run([lane], lambda: bool(orders.answers))
+    assert (orders.answers[0].status, orders.answers[0].output) == ("SUCCEEDED", [1, 2, 3])
+    settle(orders, [lane])
+    events = events_of(orders, "each:a")
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    taken = [(event.reading, event.number) for event in events if isinstance(event, e.ItemsRead)]
+    assert taken == [("r1", 0), ("r1", 1), ("r2", 0), ("r2", 1), ("r2", 2)]
+    lane.close()
+
+
 def test_a_reader_s_job_is_no_other_worker_s(orders: Bench) -> None:
     """It goes to the common workers' topic, under a name that no HTTP task can have."""
     lane = orders.lane()

@@ -18,8 +18,10 @@ from sfc_workers.tasks import TaskError
 from sfc.adapters.embedded import EmbeddedLog
 from sfc.ports import Record, TopicSpec
 from sfc.wire import headers
+from sfc.wire.topics import Names
 
 FAILED, LIMIT = "States.ItemReaderFailed", "States.DataLimitExceeded"
+NAMES = Names("t")
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
@@ -35,7 +37,7 @@ class Site:
         request = {"Parameters": parameters or {}, "ReaderConfig": {**(config or {}), **more}}
         head = [(headers.TASK, f"read:{resource}".encode()), (headers.JOB, b"f/0/1/x")]
         job = Job(Record("t.jobs", 0, 0, b"f", json.dumps(request).encode(), tuple(head), 0, None), lambda job: None)
-        readers = ItemReaders(self.log, self.folder, httpx.MockTransport(self.answer))
+        readers = ItemReaders(self.log, NAMES, self.folder, httpx.MockTransport(self.answer))
         return [json.loads(value) for value in readers.do(job).values]
 
     def read(self, resource: str, parameters: Any = None, config: dict[str, Any] | None = None, **more: Any) -> Any:
@@ -333,6 +335,13 @@ def test_records_that_are_no_json_and_topics_that_are_not_there_fail_the_reader(
     assert orders.read("topic:orders", {"Partition": 0, "From": 5, "To": 6}) == [None]
     assert "offset 6 of partition 0 of orders is not JSON" in orders.read("topic:orders", {"Partition": 0})[1]
     assert orders.read("topic:nowhere") == (FAILED, "there is no topic nowhere")
+
+
+@pytest.mark.parametrize("topic", ["t.state", "t.history", "t.definitions", "t.jobs", "t.task.pay"])
+def test_sfc_s_own_topics_are_not_read(site: Site, topic: str) -> None:
+    site.log.create([TopicSpec(topic, 1)])
+    error, cause = site.read(f"topic:{topic}")
+    assert (error, cause) == (FAILED, f"{topic} is a topic of SFC's own, with what other flows carry: it can't be read")
 
 
 def test_a_topic_that_falls_silent_fails_the_reader(orders: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,6 +101,17 @@ def site() -> Iterator[Site]:
     site.close()
 
 
+def test_workers_of_a_specific_blueprint_read_the_items_of_its_maps(site: Site) -> None:
+    site.specific("shop")
+    site.log.create([TopicSpec("orders", 1)])
+    site._producer.send("orders", b'{"n": 1}', b"k", [], 0)
+    site._producer.flush()
+    site.worker(["shop"])
+    site.job("shop", "read:topic:orders", {"Parameters": {}, "ReaderConfig": {"MaxItems": 0}})
+    [(output, error, cause)] = site.answers(1).values()
+    assert (output["Items"], output["Last"], error, cause) == ([{"n": 1}], True, None, "")
+
+
 def test_one_topic_has_the_jobs_of_modules_and_of_http_tasks(site: Site) -> None:
     site.specific("shop")
     site.define(TaskVersion("call", 2, "h", {"Name": "call", "Http": {"Url": "http://shop.example/{$.id}"}}))
