@@ -59,6 +59,17 @@ def test_the_job_says_what_is_read_and_goes_to_the_common_workers() -> None:
     assert kinds(bench)[2:] == ["ItemReaderScheduled"]
 
 
+def test_jsonata_says_what_is_read() -> None:
+    config = {"InputType": "JSONL", "MaxItems": "{% $states.input.most %}"}
+    reader = {"Resource": "https://x/y", "Arguments": {"Key": "{% $states.input.key %}"}, "ReaderConfig": config}
+    bench = started({"key": "k", "most": 7}, more={"QueryLanguage": "JSONata"}, reader=reader)
+    told = {"Parameters": {"Key": "k"}, "ReaderConfig": {"InputType": "JSONL", "MaxItems": 7}}
+    assert msgspec.json.decode(bench.jobs[0].value) == told
+    wrong = started({"key": "k"}, more={"QueryLanguage": "JSONata"}, reader=reader)
+    assert (wrong.status, wrong.jobs) == ("FAILED", [])
+    assert "ItemReader/ReaderConfig/MaxItems" in str(wrong.flow and wrong.flow.cause)
+
+
 def test_portions_make_the_items_and_the_last_one_starts_the_iterations() -> None:
     bench = started({"shop": "s"}, ItemSelector={"shop.$": "$.shop", "row.$": "$$.Map.Item.Value"}, ItemsPath="$.nowhere")
     assert not portion(bench, 0, [1, 2])
