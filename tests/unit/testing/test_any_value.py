@@ -22,14 +22,7 @@ FIELDS = st.sampled_from(
      "Result", "Seconds", "Timestamp", "Variable", "And", "Not", "IsPresent", "ErrorEquals", "MaxAttempts", "Error",
      "Credentials", "Items", "ItemsPath", "ItemReader", "MaxConcurrency", "Detached", "Of", "Until", "Condition", "a.$", "", "x"]
 )  # fmt: skip
-LEAVES = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | TEXTS
-    | st.text(max_size=5)
-)
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS | st.text(max_size=5)
 VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4), max_leaves=12)
 STATES = st.sampled_from(
     [
