@@ -127,6 +127,8 @@ def _publish(services: Services, topic: str, lines: list[_Line]) -> bool:
 def _readers_of(services: Services, topic: str) -> dict[str, Any]:
     triggers = [(trigger.topic, head.name) for head in services.definitions.heads.values() for trigger in head.triggers]
     found: dict[str, Any] = {"triggers": sorted({name for read, name in triggers if read == topic})}
+    if services.names.is_own(topic):
+        return {**found, "own": True}  # its reader is SFC itself
     near = [] if found["triggers"] else difflib.get_close_matches(topic, {read for read, _ in triggers}, n=1)
     return {**found, "near": near[0]} if near else found
 

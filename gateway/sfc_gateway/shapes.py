@@ -369,13 +369,15 @@ class TopicList(Struct):
 
 
 class Published(Struct):
-    """``triggers``: the blueprints that the topic starts; ``near``: where there are none, a trigger's topic with a similar name."""
+    """``triggers``: the blueprints that the topic starts; ``near``: where there are none, a trigger's topic with a similar name.
+    ``own``: it is a topic of SFC's, which SFC reads."""
 
     topic: str
     published: int
     made: bool
     triggers: list[str]
     near: str | UnsetType = UNSET
+    own: bool | UnsetType = UNSET
 
 
 class Health(Struct):

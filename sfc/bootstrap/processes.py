@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _log = get_logger()
 
+DEFAULT_URL = str(Settings.model_fields["url"].default)  # where the command line looks for the gateway when it is told nothing
+
 PATIENCE_S = 1.5  # a broker that is there answers sooner
 
 
@@ -109,6 +111,7 @@ def run_dev(settings: Settings, memory: bool, modules: Sequence[str] = ()) -> No
     if not stop.is_set():
         _tell(
             "ready. In another terminal:",
+            *([f"  export SFC_URL={running.url}"] if running.url != DEFAULT_URL else []),
             "  sfc deploy blueprints/hello",
             """  sfc start hello --input '{"name": "Ada"}'""",
             "  sfc flows list",

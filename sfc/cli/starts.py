@@ -104,4 +104,5 @@ def _waits_for(events: list[dict[str, Any]]) -> str:
     """The tasks whose jobs are out: the last word of their branches is that they were scheduled."""
     last = {event.get("branch", 0): event for event in events if "branch" in event}
     tasks = [str(e.get("task")) for e in last.values() if e.get("name") == "TaskScheduled" and e.get("task")]
-    return f", waiting for {', '.join(tasks)} (does a worker run that does it?)" if tasks else ""
+    advice = " (`sfc signal` answers it)" if all(task.startswith("signal:") for task in tasks) else " (does a worker run that does it?)"
+    return f", waiting for {', '.join(tasks)}{advice}" if tasks else ""

@@ -105,7 +105,7 @@ def reader(path: str) -> Callable[[bytes], Read]:
 
 def _readers(topic: str, told: dict[str, Any]) -> list[str]:
     """What the gateway of `sfc dev` told about who reads the topic, where that is not as it should be."""
-    if not told or told.get("triggers"):
+    if not told or told.get("triggers") or told.get("own"):
         return []
     near = f" Did you mean {told['near']!r}?" if told.get("near") else ""
     what = f"{topic} was made anew; no trigger reads it." if told.get("made") else f"no trigger reads {topic}."
@@ -153,7 +153,7 @@ def _publish(topic: str, records: Iterator[Line], advance: Callable[[int], None]
         while batch := list(islice(records, BATCH_RECORDS)):
             answer = gateway.publish(topic, batch)
             if not sent:
-                told.update({name: answer[name] for name in ("made", "triggers", "near") if name in answer})
+                told.update({name: answer[name] for name in ("made", "triggers", "near", "own") if name in answer})
             advance(len(batch))
             sent += len(batch)
     return sent

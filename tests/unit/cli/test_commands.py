@@ -260,8 +260,9 @@ def test_an_id_that_had_to_be_hashed_is_told() -> None:
         (
             {"states": ["A"]},
             [{"name": "TaskStateEntered", "branch": 0}, {"name": "TaskScheduled", "branch": 0, "task": "task:greet@1"}],
-            "it is in A, waiting for task:greet@1",
+            "it is in A, waiting for task:greet@1 (does a worker run that does it?)",
         ),
+        ({"states": ["A"]}, [{"name": "TaskScheduled", "branch": 0, "task": "signal:ok"}], "signal:ok (`sfc signal` answers it)"),
         (UnknownName("not yet"), [], "still runs after 1s\n"),
     ],
 )
@@ -344,7 +345,8 @@ def test_publish_says_when_nobody_reads_the_topic(tmp_path: Path, told: dict[str
     assert result.code == 0
     assert said in result.err
     assert "before a trigger's deploy start nothing" in result.err
-    assert run("publish", "t", str(file), gateway=Gateway(publish={"made": False, "triggers": ["b"]})).err == ""
+    for read in ({"triggers": ["b"]}, {"triggers": [], "own": True}):
+        assert run("publish", "t", str(file), gateway=Gateway(publish={"made": False, **read})).err == ""
 
 
 def test_publish_refuses_a_key_that_is_no_path(tmp_path: Path) -> None:
