@@ -14,7 +14,7 @@ from sfc.ports import Consumer, Log, Partition, Position, Producer, Record
 from sfc.registry.holds import Holds
 from sfc.registry.registry import Registry
 from sfc.wire.control import Control, ControlPause, ControlResume, decode_control, is_of_flows, subject_of
-from sfc.wire.dead_letters import DeadLetter, dead_letter_headers
+from sfc.wire.dead_letters import DETAIL_CHARACTERS_MAX, DeadLetter, dead_letter_headers, fitting
 from sfc.wire.topics import Names
 
 _log = get_logger()
@@ -77,8 +77,8 @@ class RegistryControl:
             self._holds.resume(subject_of(asked), asked.by)
 
     def _refuse(self, record: Record, reason: str, detail: str) -> None:
-        letter = DeadLetter(
-            reason, detail, record.topic, self._topic_id, record.partition, record.offset, record.key, record.value, tuple(record.headers)
-        )
-        _log.warning(detail, action="dead-letter", reason=reason, topic=record.topic, partition=record.partition, offset=record.offset)
+        origin = (record.topic, self._topic_id, record.partition, record.offset)
+        letter = fitting(DeadLetter(reason, detail, *origin, record.key, record.value, tuple(record.headers)))
+        said = detail[:DETAIL_CHARACTERS_MAX]
+        _log.warning(said, action="dead-letter", reason=reason, topic=record.topic, partition=record.partition, offset=record.offset)
         self._producer.send(self._names.dead_letters, letter.value, letter.key, dead_letter_headers(letter), 0)

@@ -1,7 +1,9 @@
 """What becomes of dead letters: replayed to where they came from, or discarded. Both are marks on ``sfc.dead-letters``, so that an index
 that is made again from the log knows them.
 
-A replayed record and its mark are one transaction: a gateway that dies leaves both or neither.
+A replayed record and its mark are one transaction: a gateway that dies leaves both or neither. But for ``sfc.commands``: an open
+transaction there would hold the engine up (EXACTLY-ONCE 29), so its record goes first and the mark behind it; a command that is replayed
+twice for that is dropped by its token, or is a dead letter again.
 """
 
 from __future__ import annotations
@@ -46,10 +48,15 @@ class DeadLetterOffice:
         if given is None and not head and value is None:  # of a start that was refused only its place is kept
             key, given, head = self._original(letter)
         sent = [*(h for h in head if h[0] not in _LEFT_OUT), (headers.REPLAYED, letter.id.encode())]
-        partition = partition_of(key, known) if letter.topic == self._names.commands and key is not None else None
+        wanted = given if value is None else value
         with self._lock:
             self._check_open(letter)  # again: of two who ask at once, one has been quicker
-            self._write([(letter.topic, given if value is None else value, key, sent, partition), self._mark(letter.id, "replayed", by)])
+            mark = self._mark(letter.id, "replayed", by)
+            if letter.topic == self._names.commands:
+                self._append(letter.topic, wanted, key, sent, None if key is None else partition_of(key, known))
+                self._write([mark])
+            else:
+                self._write([(letter.topic, wanted, key, sent, None), mark])
             self._remember(letter.id, "replayed")
         return letter.topic
 
@@ -78,6 +85,15 @@ class DeadLetterOffice:
 
     def _mark(self, id_: str, state: str, by: str) -> _Sent:
         return self._names.dead_letters, None, None, resolved_headers(Resolved(id_, state, by)), 0
+
+    def _append(self, topic: str, value: bytes | None, key: bytes | None, head: list[tuple[str, bytes]], partition: int | None) -> None:
+        """Outside of any transaction; returns when the log has it."""
+        producer = self._log.producer()
+        try:
+            producer.send(topic, value, key, head, partition)
+            producer.flush()
+        finally:
+            producer.close()
 
     def _write(self, records: Sequence[_Sent]) -> None:
         if self._transaction is None:

@@ -14,7 +14,7 @@ from sfc.registry import Registry
 from sfc.registry.control import RegistryControl
 from sfc.registry.holds import Holds
 from sfc.wire.dead_letters import DeadLetter, decode_dead_letter
-from sfc.wire.topics import Names, core_topics
+from sfc.wire.topics import RECORD_BYTES_MAX, Names, core_topics
 from tests.contract.registries import Documents
 
 NAMES = Names("t")
@@ -91,3 +91,12 @@ def test_commands_on_flows_and_malformed_ones_are_left_to_the_trigger_role(world
     assert not world.dead()
     assert not world.held()
     assert world.kicks == 0
+
+
+def test_a_record_that_is_too_large_as_a_dead_letter_stops_nothing(world: World) -> None:
+    world.ask(command="pause", blueprint="x" * (RECORD_BYTES_MAX - 200))
+    world.ask(command="pause", task="split")
+    (letter,) = world.dead()
+    assert letter.value is None
+    assert "left out" in letter.detail
+    assert world.held() == ["task:split"]

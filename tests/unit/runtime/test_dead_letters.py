@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from threading import Barrier, Thread
 from typing import Any, cast
 
@@ -190,3 +191,23 @@ def test_a_replay_that_fails_in_any_way_leaves_the_office_open(world: World, mon
             world.office.replay(world.letter(id_))
     world.office.replay(world.letter(id_))
     assert len(world.records(TOPIC)) == 1
+
+
+def test_no_transaction_is_ever_open_on_the_commands(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    letter = world.letter(world.dead(topic=NAMES.commands, value=b"{}"))
+    world.office.discard(world.letter(world.dead(9)))  # so that there is a transaction to look at
+    transaction = world.office._transaction
+    assert transaction is not None
+    sent: list[str] = []
+    real = transaction.send
+
+    def noting(topic: str, *more: Any) -> None:
+        sent.append(topic)
+        real(topic, *more)
+
+    monkeypatch.setattr(transaction, "send", noting)
+    world.office.replay(letter)
+    assert [r.value for r in world.records(NAMES.commands)] == [b"{}"]
+    assert sent == [NAMES.dead_letters], "only the mark: an open transaction there would hold the shard up"
+    world.read_on()
+    assert world.letter(letter.id).state == "replayed"
