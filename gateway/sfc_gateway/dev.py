@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 import difflib
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -14,7 +14,8 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from sfc.errors import BadInput, LogError, NotPossible, UnknownName
-from sfc.ports import Headers, Partition, Reader, Record, TopicSpec
+from sfc.ports import Headers, Partition, Reader, TopicSpec
+from sfc.runtime.record_lines import record_line
 from sfc.runtime.starts import did_you_mean
 from sfc.runtime.topics import creating
 from sfc_gateway.bodies import decode_json, json_response, read_body
@@ -162,20 +163,3 @@ async def _follow(services: Services, reader: Reader, limit: int, timeout_s: flo
                 return
     finally:
         reader.close()
-
-
-def record_line(record: Record) -> dict[str, Any]:
-    """A record as JSON: what is UTF-8 as text, what is not under ``…_base64``."""
-    line: dict[str, Any] = {
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "timestamp_ms": record.timestamp_ms,
-    }
-    for name, data in (("key", record.key), ("value", record.value)):
-        try:
-            line[name] = None if data is None else data.decode()
-        except UnicodeDecodeError:
-            line[f"{name}_base64"] = b64encode(data or b"").decode()
-    line["headers"] = {name: value.decode("utf-8", "replace") for name, value in record.headers}
-    return line

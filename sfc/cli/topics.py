@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,7 +14,6 @@ from sfc.cli import broker, context
 from sfc.cli.context import Json, Kafka
 
 if TYPE_CHECKING:
-    from sfc.ports import Record
     from sfc.settings import Settings
 
 BATCH_RECORDS = 500
@@ -175,25 +173,9 @@ def tail(
             return
 
 
-def as_document(record: Record) -> dict[str, Any]:
-    """A record as the gateway gives it: what is UTF-8 as text, what is not under ``…_base64``."""
-    document: dict[str, Any] = {
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "timestamp_ms": record.timestamp_ms,
-    }
-    for name, data in (("key", record.key), ("value", record.value)):
-        try:
-            document[name] = None if data is None else data.decode()
-        except UnicodeDecodeError:
-            document[f"{name}_base64"] = b64encode(data or b"").decode()
-    document["headers"] = {name: value.decode("utf-8", "replace") for name, value in record.headers}
-    return document
-
-
 def _tail_of_kafka(settings: Settings, topic: str, from_beginning: bool) -> Iterator[dict[str, Any]]:
     from sfc.ports import Partition
+    from sfc.runtime.record_lines import record_line
 
     with broker.opened(settings) as log:
         partitions = [Partition(topic, number) for number in range(broker.partitions_of(log, topic, settings))]
@@ -201,7 +183,7 @@ def _tail_of_kafka(settings: Settings, topic: str, from_beginning: bool) -> Iter
         try:
             while True:
                 for record in following.take(BATCH_RECORDS, POLL_S):
-                    yield as_document(record)
+                    yield record_line(record)
         finally:
             following.close()
 
