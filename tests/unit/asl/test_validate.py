@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 from typing import Any
 
 import pytest
@@ -225,6 +226,27 @@ def test_half_of_a_surrogate_pair_is_refused_wherever_it_stands() -> None:
     assert all("\\ud800" in p.message for p in problems)
     assert json.dumps([tuple(p) for p in problems], ensure_ascii=False).encode()
     with pytest.raises(InvalidBlueprint, match="half of a surrogate pair"):
+        compile_machine(document)
+
+
+@pytest.mark.parametrize(
+    ("document", "pointer", "said"),
+    [
+        ({True: 1, **machine(A=END)}, "", "each name, came True"),
+        (machine(A={**END, 1.5: "x"}), "/States/A", "each name, came 1.5"),
+        ({"StartAt": "A", "States": {None: END, "A": END}}, "/States", "each name, came None"),
+        (machine(A={**END, "Parameters": {"a": [{False: "$.a"}]}}), "/States/A/Parameters/a/0", "each name, came False"),
+        (machine(A={**END, "Result": {date(2026, 3, 14): 1}}), "/States/A/Result", "each name, came datetime.date(2026, 3, 14)"),
+        (machine(A={**END, "Type": date(2026, 3, 14)}), "/States/A/Type", "JSON has, came datetime.date(2026, 3, 14)"),
+        (machine(A={**END, "Result": [b"x"]}), "/States/A/Result/0", "JSON has, came b'x'"),
+    ],
+)
+def test_what_readers_of_yaml_make_and_json_has_not_is_told_with_its_place(document: Any, pointer: str, said: str) -> None:
+    [problem] = validate(document)
+    assert (problem.code, problem.pointer, problem.severity) == ("not-json", pointer, "error")
+    assert said in problem.message
+    assert "quotation marks" in problem.hint
+    with pytest.raises(InvalidBlueprint, match=r"expected a (text as each name|value that JSON has)"):
         compile_machine(document)
 
 
