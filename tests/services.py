@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -104,21 +104,26 @@ def _kafka_container() -> Iterator[str]:
 
 
 @contextmanager
-def local_kafka(nodes: int = 1) -> Iterator[str]:
-    """Brokers of deploy/local/kafka.sh in a folder of their own; stopped by the process ids that stand there."""
-    folder = Path(tempfile.mkdtemp(prefix="sfc-test-kafka-"))
-    script = str(LOCAL / "kafka.sh")
+def _local(name: str, data: Sequence[str], *options: str) -> Iterator[str]:
+    """What deploy/local/<name>.sh starts, in a folder of its own; stopped by the process ids that stand there. ``data``:
+    what precedes the folder among the script's arguments."""
+    folder = Path(tempfile.mkdtemp(prefix=f"sfc-test-{name}-"))
+    folder.chmod(0o755)  # started by root, some servers run as another user
+    script, where = str(LOCAL / f"{name}.sh"), (*data, str(folder))
     try:
-        started = subprocess.run(
-            [script, "start", str(folder), str(nodes), str(free_port())], capture_output=True, text=True, timeout=600, check=False
-        )
+        started = subprocess.run([script, "start", *where, *options], capture_output=True, text=True, timeout=600, check=False)
         if started.returncode != 0:
             logs = "\n".join(f.read_text(errors="replace")[-2_000:] for f in sorted(folder.glob("*.log")))
-            raise RuntimeError(f"{script} could not start Kafka:\n{started.stderr}\n{logs}")
+            raise RuntimeError(f"{script} could not start {name}:\n{started.stderr}\n{logs}")
         yield started.stdout.strip().splitlines()[-1]
     finally:
-        subprocess.run([script, "stop", str(folder)], capture_output=True, timeout=60, check=False)
+        subprocess.run([script, "stop", *where], capture_output=True, timeout=60, check=False)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def local_kafka() -> AbstractContextManager[str]:
+    """One broker."""
+    return _local("kafka", (), "1", str(free_port()))
 
 
 KAFKA = Service(
@@ -154,22 +159,8 @@ def _java_version(home: Path) -> int:
     return int(found[1]) if found else 0
 
 
-@contextmanager
-def local_elasticsearch() -> Iterator[str]:
-    """A node of deploy/local/elasticsearch.sh in a folder of its own; stopped by the process id that stands there."""
-    folder = Path(tempfile.mkdtemp(prefix="sfc-test-elasticsearch-"))
-    folder.chmod(0o755)  # started by root, the server runs as another user
-    script = str(LOCAL / "elasticsearch.sh")
-    try:
-        started = subprocess.run(
-            [script, "start", "--port", str(free_port()), "--data", str(folder)], capture_output=True, text=True, timeout=600, check=False
-        )
-        if started.returncode != 0:
-            raise RuntimeError(f"{script} could not start Elasticsearch:\n{started.stderr}")
-        yield started.stdout.strip().splitlines()[-1]
-    finally:
-        subprocess.run([script, "stop", "--data", str(folder)], capture_output=True, timeout=60, check=False)
-        shutil.rmtree(folder, ignore_errors=True)
+def local_elasticsearch() -> AbstractContextManager[str]:
+    return _local("elasticsearch", ("--data",), "--port", str(free_port()))
 
 
 ELASTICSEARCH = Service(
