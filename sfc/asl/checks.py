@@ -74,6 +74,15 @@ class Checks:
         self.error("missing-field", pointer, f"expected the field {field!r}, which is missing", hint)
         return False
 
+    def known(self, document: dict[str, Any], fields: tuple[str, ...], what: str, pointer: str) -> None:
+        """A problem for each field that ``what`` has not got."""
+        for field in document:
+            if field not in fields:
+                self.unknown(field, fields, what, pointer)
+
+    def unknown(self, field: str, fields: tuple[str, ...], what: str, pointer: str) -> None:
+        self.error("unknown-field", at(pointer, field), f"expected a field of {what}, came {field!r}", did_you_mean(field, fields))
+
     def one_at_most(self, document: dict[str, Any], fields: tuple[str, ...], pointer: str) -> list[str]:
         """Those of the fields that are given; a problem where they are several."""
         given = [field for field in fields if field in document]

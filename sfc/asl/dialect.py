@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sfc.asl.checks import Checks, at
 from sfc.asl.choice import OPERATORS
 from sfc.asl.fields import FIELDS, FIELDS_JSONATA
+from sfc.asl.nesting import PROCESSORS
 from sfc.asl.policies import CATCHER, CATCHER_JSONATA, RETRIER
 from sfc.errors import Problem
 
@@ -86,7 +87,7 @@ class _Reading:
         for field, known in (("Choices", _RULE), ("Retry", _HANDLER), ("Catch", _HANDLER)):
             self.each(made, field, pointer, lambda item, here, known=known: self.entry(item, here, known))
         self.each(made, "Branches", pointer, lambda item, here: self.machine(item, here, _PROCESSOR, {}))
-        for field in ("ItemProcessor", "Iterator"):
+        for field in PROCESSORS:
             if field in made:
                 made[field] = self.machine(made[field], at(pointer, field), _PROCESSOR, {})
         return made

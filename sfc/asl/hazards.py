@@ -9,6 +9,7 @@ from typing import Any
 
 from sfc.asl.checks import Checks, at
 from sfc.asl.failure import RUNTIME
+from sfc.asl.nesting import machines_in
 from sfc.asl.policies import RESERVED
 from sfc.asl.retry import ALL, TASK_FAILED, TIMEOUT
 from sfc.errors import Problem
@@ -49,8 +50,8 @@ class _Walk:
         self.limit_s = limit_s
         self.language = language
 
-    def machine(self, document: Any, pointer: str) -> None:
-        states = document.get("States") if isinstance(document, dict) else None
+    def machine(self, document: dict[str, Any], pointer: str) -> None:
+        states = document.get("States")
         for name, state in states.items() if isinstance(states, dict) else ():
             if isinstance(state, dict):
                 self.state(state, at(pointer, "States", name))
@@ -67,11 +68,8 @@ class _Walk:
             if isinstance(state.get(field), list):
                 self.errors(state[field], at(pointer, field), "retrier" if field == "Retry" else "catcher")
         self.texts(state, pointer)
-        branches = state.get("Branches")
-        for number, branch in enumerate(branches if isinstance(branches, list) else ()):
-            self.machine(branch, at(pointer, "Branches", number))
-        for field in ("ItemProcessor", "Iterator"):
-            self.machine(state.get(field), at(pointer, field))
+        for place, machine in machines_in(state):
+            self.machine(machine, at(pointer, *place))
 
     def choice(self, state: dict[str, Any], pointer: str) -> None:
         rules = state.get("Choices")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sfc.asl.checks import Checks, at, came, did_you_mean
 from sfc.asl.jsonata import is_expression
 from sfc.asl.map_state import Batcher, ItemReader, MapState, Number
+from sfc.asl.nesting import PROCESSORS
 from sfc.asl.states import SECONDS_MAX, Step
 from sfc.asl.template import read_template
 from sfc.asl.values import read_typed, read_value, type_name
@@ -78,7 +79,7 @@ class _MapReader:
 
     def where(self) -> tuple[str, dict[str, Any]] | None:
         """The field with the processor and what stands in it; the first of the two where both are given."""
-        fields = self.checks.one_at_most(self.document, ("ItemProcessor", "Iterator"), self.pointer)
+        fields = self.checks.one_at_most(self.document, PROCESSORS, self.pointer)
         if not fields:
             hint = "Write ItemProcessor with StartAt and States: what is done with each item."
             self.checks.error("missing-field", self.pointer, "expected the field 'ItemProcessor', which is missing", hint)
@@ -123,11 +124,8 @@ class _MapReader:
                     message = f"expected {' or '.join(fields[name])}, {came(word)}"
                     self.checks.error("bad-value", at(pointer, name), message, did_you_mean(word, fields[name]))
             elif name not in others:
-                self.unknown(name, pointer, what, (*fields, *others))
+                self.checks.unknown(name, (*fields, *others), what, pointer)
         return config or {}
-
-    def unknown(self, name: str, pointer: str, what: str, known: tuple[str, ...]) -> None:
-        self.checks.error("unknown-field", at(pointer, name), f"expected a field of {what}, came {name!r}", did_you_mean(name, known))
 
     def value(self, document: Any, pointer: str, field: str) -> Step | None:
         """A template, or in JSONata a value with expressions in it. ``field``: its place as causes name it."""
@@ -203,9 +201,7 @@ class _MapReader:
         if document is None:
             return None
         known = tuple(name for name in BATCHER if not (self.reader.jsonata and name.endswith("Path")))
-        for name in document:
-            if name not in known:
-                self.unknown(name, here, "an ItemBatcher", known)
+        self.checks.known(document, known, "an ItemBatcher", here)
         sizes: dict[str, int | Number | None] = {}
         for field, most in (("MaxItemsPerBatch", SECONDS_MAX), ("MaxInputBytesPerBatch", _BATCH_BYTES_MAX)):
             path = f"{field}Path"
@@ -242,9 +238,7 @@ class _MapReader:
 
     def service(self, document: dict[str, Any], pointer: str, what: str, known: tuple[str, ...], *, required: bool) -> Step | None:
         """Who reads or writes, and what it is told: that is returned."""
-        for name in document:
-            if name not in known:
-                self.unknown(name, pointer, what, known)
+        self.checks.known(document, known, what, pointer)
         if required:
             self.checks.required(document, "Resource", pointer, "Write who reads the items, as in file:items.json.")
         self.checks.text(document, "Resource", pointer)

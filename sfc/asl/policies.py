@@ -69,7 +69,7 @@ def _retrier(checks: Checks, item: Any, pointer: str) -> Retrier | None:
     document = checks.object(item, pointer, "a retrier")
     if document is None:
         return None
-    _known(checks, document, RETRIER, "a retrier", pointer)
+    checks.known(document, RETRIER, "a retrier", pointer)
     errors = _errors(checks, document, pointer)
     interval = checks.integer(document, "IntervalSeconds", pointer, 1)
     attempts = checks.integer(document, "MaxAttempts", pointer, 0)
@@ -99,7 +99,7 @@ def read_catch(checks: Checks, value: Any, pointer: str, *, jsonata: bool = Fals
         document = checks.object(item, here, "a catcher")
         if document is None:
             continue
-        _known(checks, document, CATCHER_JSONATA if jsonata else CATCHER, "a catcher", here)
+        checks.known(document, CATCHER_JSONATA if jsonata else CATCHER, "a catcher", here)
         errors = _errors(checks, document, here)
         merge = None if jsonata else read_result_path(checks, document, here)
         answer = None
@@ -112,12 +112,6 @@ def read_catch(checks: Checks, value: Any, pointer: str, *, jsonata: bool = Fals
                 catchers.append(Catcher(errors, document["Next"], merge, jsonata, answer, assign))
     _all_is_last(checks, value, pointer)
     return tuple(catchers), targets
-
-
-def _known(checks: Checks, document: dict[str, Any], fields: tuple[str, ...], what: str, pointer: str) -> None:
-    for field in document:
-        if field not in fields:
-            checks.error("unknown-field", at(pointer, field), f"expected a field of {what}, came {field!r}", did_you_mean(field, fields))
 
 
 def _errors(checks: Checks, document: dict[str, Any], pointer: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from sfc.asl.fields import LANGUAGES
 from sfc.asl.hazards import hazards
 from sfc.asl.join_state import check_joins
 from sfc.asl.machine import Machine
+from sfc.asl.nesting import PROCESSORS
 from sfc.asl.policies import read_retry
 from sfc.asl.retry import Retrier
 from sfc.asl.state_reader import StateReader
@@ -99,7 +100,7 @@ class _Reader:
 
     def machine(self) -> Machine | None:
         checks, document = self.checks, self.document
-        self.known(document, MACHINE, "a state machine", "")
+        checks.known(document, MACHINE, "a state machine", "")
         checks.text(document, "Comment", "")
         if document.get("Version", "1.0") != "1.0":
             checks.error("bad-value", "/Version", f'expected "1.0", {came(document["Version"])}')
@@ -127,7 +128,7 @@ class _Reader:
             branches = state.get("Branches") if kind == "Parallel" else None
             for number, branch in enumerate(branches if isinstance(branches, list) else ()):
                 self.collect(branch, at(here, "Branches", number))
-            for field in ("ItemProcessor", "Iterator") if kind == "Map" else ():
+            for field in PROCESSORS if kind == "Map" else ():
                 self.collect(state.get(field), at(here, field))
 
     def scope(self, document: dict[str, Any], pointer: str, language: Any) -> str | None:
@@ -188,7 +189,7 @@ class _Reader:
         branch = self.checks.object(document, pointer, "a branch with StartAt and States")
         if branch is None:
             return None
-        self.known(branch, BRANCH, "a branch", pointer)
+        self.checks.known(branch, BRANCH, "a branch", pointer)
         return self.scope(branch, pointer, language)
 
     def target(self, value: Any, pointer: str, states: dict[str, Any]) -> str | None:
@@ -205,13 +206,6 @@ class _Reader:
         else:
             self.checks.error("unknown-state", pointer, f"expected the name of a state, came {value!r}", did_you_mean(value, states))
         return None
-
-    def known(self, document: dict[str, Any], fields: tuple[str, ...], what: str, pointer: str) -> None:
-        for field in document:
-            if field not in fields:
-                self.checks.error(
-                    "unknown-field", at(pointer, field), f"expected a field of {what}, came {field!r}", did_you_mean(field, fields)
-                )
 
 
 def _reach(start: str, edges: dict[str, list[str | None]]) -> Iterator[str]:

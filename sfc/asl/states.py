@@ -93,6 +93,21 @@ class TaskState(State):
         return whole_seconds(self.heartbeat, raw, context)
 
 
+def step_of(document: Any, inner: Step | None) -> Step:
+    """The step of a part of the document: ``inner``, which may raise Stop. Without one the document is what it makes, once and shared:
+    payloads are never changed in place."""
+    if inner is None:
+        return lambda value, context: document
+
+    def step(value: Any, context: Any) -> Any:
+        try:
+            return inner(value, context)
+        except Stop as stop:
+            return stop.failure
+
+    return step
+
+
 def whole_seconds(given: int | Step | None, raw: Any, context: Any) -> int | Failure | None:
     """A number, or what a step finds; None where there is neither."""
     if given is None or isinstance(given, int):

@@ -7,22 +7,12 @@ from typing import Any
 from sfc.asl.checks import Checks, at
 from sfc.asl.failure import Failure, Stop, as_json, runtime_failure
 from sfc.asl.jsonpath import MISSING, Path
-from sfc.asl.states import Step
+from sfc.asl.states import Step, step_of
 
 
 def read_template(checks: Checks, document: Any, pointer: str) -> Step | None:
-    """Compiles a template. What has no path in it is made once and shared: payloads are never changed in place."""
-    inner = _node(checks, document, pointer)
-    if inner is None:
-        return lambda value, context: document
-
-    def step(value: Any, context: Any) -> Any:
-        try:
-            return inner(value, context)
-        except Stop as stop:
-            return stop.failure
-
-    return step
+    """Compiles a template: (value, context) -> what it makes, or a Failure."""
+    return step_of(document, _node(checks, document, pointer))
 
 
 def _node(checks: Checks, document: Any, pointer: str) -> Step | None:

@@ -6,28 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 from sfc.asl.checks import Checks, at, came
-from sfc.asl.failure import Failure, Stop, as_json, query_failure
+from sfc.asl.failure import Failure, as_json, query_failure
 from sfc.asl.jsonata import INPUT, Evaluate, is_expression, read_expression
-from sfc.asl.states import Step
+from sfc.asl.states import Step, step_of
 
 
 def read_value(checks: Checks, document: Any, pointer: str, field: str, members: tuple[str, ...] = INPUT) -> Step:
     """Compiles a value: (the state's input, context) -> what it makes, or a Failure.
 
     ``field``: its name in causes, as in Output or ItemSelector. ``members``: those of ``$states`` that exist there, see
-    ``sfc.asl.jsonata``. What has no expression in it is made once and shared: payloads are never changed in place.
+    ``sfc.asl.jsonata``.
     """
-    inner = _node(checks, document, pointer, field, members)
-    if inner is None:
-        return lambda value, context: document
-
-    def step(value: Any, context: Any) -> Any:
-        try:
-            return inner(value, context)
-        except Stop as stop:
-            return stop.failure
-
-    return step
+    return step_of(document, _node(checks, document, pointer, field, members))
 
 
 def read_typed(

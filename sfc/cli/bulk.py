@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -22,7 +22,7 @@ Group = Annotated[str, typer.Option("--group", help="Instead of one flow: all of
 Status = Annotated[str, typer.Option("--status", help="Those with this status; the default is what the command is for.")]
 State = Annotated[str, typer.Option("--state", help="Those in this state now.")]
 Error = Annotated[str, typer.Option("--error", help="Those with this error.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before several flows are touched.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before several are touched.")]
 
 _STATUSES = {"pause": ("RUNNING",), "resume": ("PAUSED",), "stop": ("RUNNING",), "redrive": ("FAILED", "TIMED_OUT", "ABORTED")}
 _DONE = {"pause": "paused", "resume": "resumed", "stop": "stopped", "redrive": "redriven"}
@@ -74,12 +74,12 @@ def run(gateway: Client, verb: str, query: Query, ask: Callable[[str], Any], *, 
         raise typer.Exit(exits.NOT_POSSIBLE)
 
 
-def agreed(verb: str, count: int, *, yes: bool) -> bool:
+def agreed(verb: str, count: int, *, yes: bool, thing: str = "flow") -> bool:
     """Whether it shall be done: asked on a terminal; elsewhere --yes is needed, and without it this ends the command."""
     if not count:
-        output.error_console().print("no such flows", markup=False)
+        output.error_console().print(f"no such {thing}s", markup=False)
         return False
-    what = f"{verb} {count} flow{'s' * (count != 1)}"
+    what = f"{verb} {count} {thing}{'s' * (count != 1)}"
     if yes:
         return True
     if not sys.stdin.isatty():
@@ -96,15 +96,15 @@ def _found(gateway: Client, verb: str, query: Query) -> Iterator[str]:
     for status in (query.status.upper(),) if query.status else _STATUSES[verb]:
         for blueprint, version in of:
             given = {"status": status, "blueprint": blueprint, "version": version, "state": query.state, "error": query.error}
-            yield from (str(flow["flow"]) for flow in pages(gateway, given))
+            yield from (str(flow["flow"]) for flow in pages(gateway.flows, "flows", **given))
 
 
-def pages(gateway: Client, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """All flows of a query, page after page."""
+def pages(ask: Callable[..., Mapping[str, Any]], member: str, **query: Any) -> Iterator[dict[str, Any]]:
+    """All that a query finds, page after page: ``member`` of each answer."""
     cursor = ""
     while True:
-        page = gateway.flows(**query, limit=PAGE, cursor=cursor)
-        yield from page["flows"]
+        page = ask(**query, limit=PAGE, cursor=cursor)
+        yield from page[member]
         cursor = page.get("next_cursor") or ""
         if not cursor:
             return
@@ -114,13 +114,12 @@ def _asked(flows: list[str], verb: str, ask: Callable[[str], Any]) -> Iterator[O
     """In order of the flows. An error that would meet every flow (no gateway) ends it."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from rich.progress import track
-
     pool = ThreadPoolExecutor(AT_ONCE, "sfc-bulk")
     try:
-        done = pool.map(lambda flow: _one(flow, ask), flows)
-        shown = sys.stderr.isatty()
-        yield from track(done, _DONE[verb], len(flows), console=output.error_console(), disable=not shown, transient=True)
+        with output.progress(_DONE[verb], len(flows)) as bar:
+            for outcome in pool.map(lambda flow: _one(flow, ask), flows):
+                bar.advance(1)
+                yield outcome
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from sfc.cli import context, output
+from sfc.cli import bulk, context, output
 from sfc.cli.context import Json
 from sfc.cli.output import Column
 
@@ -66,7 +66,15 @@ Letters = Annotated[list[str] | None, typer.Argument(metavar="ID", help="As `lis
 Everything = Annotated[bool, typer.Option("--all", help="All that are open, or those of --reason and --topic.")]
 OfReason = Annotated[str, typer.Option("--reason", help="With --all: only those of this reason.")]
 OfTopic = Annotated[str, typer.Option("--topic", help="With --all: only those that came from this topic.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+
+
+class Chosen(NamedTuple):
+    """Which dead letters: by their ids, or all that are open, of a reason and from a topic where these are given."""
+
+    ids: list[str] | None
+    everything: bool
+    reason: str
+    topic: str
 
 
 @app.command()
@@ -76,7 +84,7 @@ def replay(
     everything: Everything = False,
     reason: OfReason = "",
     topic: OfTopic = "",
-    yes: Yes = False,
+    yes: bulk.Yes = False,
     as_json: Json = False,
 ) -> None:
     """Append records again to the topics that they came from: everybody who reads those sees new records."""
@@ -85,9 +93,8 @@ def replay(
     if value and (everything or len(letters or ()) != 1):
         raise typer.BadParameter("--value is for one dead letter: name its ID")
     mended = {"value": read_input(value, "--value")} if value else {}
-    _each(
-        "replay", "replayed", letters, everything, reason, topic, yes, as_json, lambda client, id_: client.replay_dead_letter(id_, **mended)
-    )
+    chosen = Chosen(letters, everything, reason, topic)
+    _each("replay", "replayed", chosen, lambda gateway, letter: gateway.replay_dead_letter(letter, **mended), yes=yes, as_json=as_json)
 
 
 @app.command()
@@ -96,59 +103,39 @@ def discard(
     everything: Everything = False,
     reason: OfReason = "",
     topic: OfTopic = "",
-    yes: Yes = False,
+    yes: bulk.Yes = False,
     as_json: Json = False,
 ) -> None:
     """Take dead letters off the list of what is open. The records stay in their topics."""
-
-    def away(gateway: Client, letter: str) -> Any:
-        return gateway.discard_dead_letter(letter)
-
-    _each("discard", "discarded", letters, everything, reason, topic, yes, as_json, away)
+    chosen = Chosen(letters, everything, reason, topic)
+    _each("discard", "discarded", chosen, lambda gateway, letter: gateway.discard_dead_letter(letter), yes=yes, as_json=as_json)
 
 
-def _each(
-    verb: str,
-    done: str,
-    letters: list[str] | None,
-    everything: bool,
-    reason: str,
-    topic: str,
-    yes: bool,
-    as_json: bool,
-    act: Callable[[Client, str], Any],
-) -> None:
-    if bool(letters) == everything:
+def _each(verb: str, done: str, chosen: Chosen, act: Callable[[Client, str], Any], *, yes: bool, as_json: bool) -> None:
+    if bool(chosen.ids) == chosen.everything:
         raise typer.BadParameter("name the dead letters, or say --all")
     with context.client() as gateway:
-        chosen = list(letters or ()) or [
-            d["id"] for d in _open(gateway) if (not reason or d["reason"] == reason) and (not topic or d["topic"] == topic)
-        ]
-        if everything and chosen and not yes:
-            typer.confirm(f"{verb} {len(chosen)} dead letter{'s' * (len(chosen) != 1)}?", abort=True, err=True)
+        ids = chosen.ids or _open(gateway, chosen)
+        if chosen.everything and ids and not bulk.agreed(verb, len(ids), yes=yes, thing="dead letter"):
+            raise typer.Abort
         answers = []
-        with output.progress(verb, len(chosen)) as advance:
-            for id_ in chosen:
-                answers.append(act(gateway, id_))
-                advance()
+        with output.progress(verb, len(ids)) as bar:
+            for letter in ids:
+                answers.append(act(gateway, letter))
+                bar.advance(1)
     if as_json:
         output.print_json(answers)
-    elif everything:
+    elif chosen.everything:
         output.say(f"{done} {len(answers)}")
     else:
         for answer in answers:
             output.say(f"{done} {answer['id']}" + (f" to {answer['topic']}" if "topic" in answer else ""))
 
 
-def _open(gateway: Client) -> Iterator[dict[str, Any]]:
-    """All that are open, page by page. Collected first: what is resolved leaves the list."""
-    cursor = ""
-    while True:
-        page = gateway.dead_letters(limit=1000, cursor=cursor)
-        yield from page["dead_letters"]
-        cursor = page.get("next_cursor") or ""
-        if not cursor:
-            return
+def _open(gateway: Client, chosen: Chosen) -> list[str]:
+    """Ids of all that are open. A list: what is resolved leaves the pages."""
+    letters = bulk.pages(gateway.dead_letters, "dead_letters", state=State.OPEN.value)
+    return [d["id"] for d in letters if chosen.reason in ("", d["reason"]) and chosen.topic in ("", d["topic"])]
 
 
 @app.command()

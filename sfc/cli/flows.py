@@ -75,7 +75,7 @@ def list_flows(
     query: dict[str, Any] = {"status": status.upper(), "blueprint": blueprint, "version": version, "state": state}
     with context.client() as gateway:
         if every:
-            _list_all(bulk.pages(gateway, query), as_json=as_json)
+            _list_all(bulk.pages(gateway.flows, "flows", **query), as_json=as_json)
             return
         page = gateway.flows(**query, limit=limit, cursor=cursor)
     output.print_rows(page["flows"], COLUMNS, as_json=as_json, none="no such flows")

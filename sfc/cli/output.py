@@ -96,16 +96,23 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], *, 
         error_console().print(none, markup=False)
 
 
+class Bar(NamedTuple):
+    """Moves a bar: on by a count, or to a place, where the total may grow."""
+
+    advance: Callable[[int], None]
+    move: Callable[[int, int], None]  # done, total
+
+
 @contextmanager
-def progress(description: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal, for what takes a while: call what it gives after each of the ``total`` steps."""
+def progress(description: str, total: int | None = None) -> Iterator[Bar]:
+    """A bar on a terminal while something takes a while; gone when it is done. ``total`` None: not known yet."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     shown = error_console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=shown, disable=total < 2 or not shown.is_terminal, transient=True) as bars:
+    with Progress(*columns, console=shown, disable=total in (0, 1) or not shown.is_terminal, transient=True) as bars:
         bar = bars.add_task(description, total=total)
-        yield lambda: bars.advance(bar)
+        yield Bar(lambda count: bars.advance(bar, count), lambda done, of: bars.update(bar, completed=done, total=of))
 
 
 def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> Table:

@@ -38,13 +38,8 @@ def publish(
     told: dict[str, Any] = {}
     records = ((line.key, line.value) for line in lines)
 
-    with _progress(not as_json) as progress:
-        bar = progress.add_task(f"to {topic}", total=len(lines))
-
-        def advance(count: int) -> None:
-            progress.advance(bar, count)
-
-        sent = _publish_to_kafka(settings, topic, records, advance) if settings.kafka else _publish(topic, records, advance, told)
+    with output.progress(f"to {topic}", len(lines)) as bar:
+        sent = _publish_to_kafka(settings, topic, records, bar.advance) if settings.kafka else _publish(topic, records, bar.advance, told)
     not_json, keyless = sum(not line.is_json for line in lines), sum(line.key is None for line in lines)
     if as_json:
         output.print_json({"topic": topic, "sent": sent, "without_key": keyless, "not_json": not_json, **told})
@@ -108,16 +103,6 @@ def _readers(topic: str, told: dict[str, Any]) -> list[str]:
     near = f" Did you mean {told['near']!r}?" if told.get("near") else ""
     what = f"{topic} was made anew; no trigger reads it." if told.get("made") else f"no trigger reads {topic}."
     return [f"{what}{near} Records that come before a trigger's deploy start nothing, unless the trigger says From: earliest"]
-
-
-def _progress(wanted: bool) -> Any:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from sfc.cli import output
-
-    shown = output.error_console()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=shown, disable=not (wanted and shown.is_terminal))
 
 
 def _publish_to_kafka(settings: Settings, topic: str, records: Iterator[Line], advance: Callable[[int], None]) -> int:

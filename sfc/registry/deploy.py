@@ -42,6 +42,19 @@ class Given(NamedTuple):
     text: str
 
 
+class Checked(NamedTuple):
+    """Documents that are right, and what their references may name. ``warnings``: by source. ``tasks``: as they are when those that came
+    are saved. ``blueprints``: as they are; ``save_blueprint`` keeps them current."""
+
+    given: list[Given]
+    warnings: dict[str, list[Problem]]
+    tasks: dict[str, KnownTask]
+    blueprints: dict[str, KnownBlueprint]
+
+    def warnings_of(self, given: Given) -> list[Problem]:
+        return self.warnings.get(given.source, [])
+
+
 def read(source: str, document: Any) -> tuple[Given, list[Problem]]:
     """What a document is. Problems: it is nothing that could be deployed, or more than that."""
     if not isinstance(document, dict):
@@ -63,8 +76,8 @@ def read(source: str, document: Any) -> tuple[Given, list[Problem]]:
     return Given(source, document, "", None, text), [Problem("unknown-kind", "", "this is neither a blueprint nor a task.", hint)]
 
 
-def check_all(session: Session, documents: list[tuple[str, dict[str, Any]]]) -> tuple[list[Given], dict[str, list[Problem]]]:
-    """Documents and, by source, their warnings. Raises InvalidDocument with every problem of all of them.
+def check_all(session: Session, documents: list[tuple[str, dict[str, Any]]]) -> Checked:
+    """Raises InvalidDocument with every problem of all of them.
 
     With several documents a pointer is preceded by its source and ``#``: ``orders.yaml#/States/Pay/Next``.
     """
@@ -97,7 +110,7 @@ def check_all(session: Session, documents: list[tuple[str, dict[str, Any]]]) -> 
     warnings: dict[str, list[Problem]] = {}
     for source, problem in found:
         warnings.setdefault(source, []).append(problem)
-    return all_given, warnings
+    return Checked(all_given, warnings, tasks, blueprints)
 
 
 def _is_retired(session: Session, name: str) -> bool:
@@ -151,7 +164,7 @@ def _cycle(all_given: list[Given]) -> list[tuple[str, Problem]]:
 
 
 def save_task(edit: Edit, given: Given, warnings: list[Problem]) -> Deployed:
-    """Points the task at the version with this content, made when there is none."""
+    """Points the task at the version with this content, made when there is none: the one that ``known_tasks`` foretells."""
     name, hash_ = str(given.name), content_hash(given.text)
     session = edit.session
     row = session.get(TaskRow, name)
@@ -173,20 +186,19 @@ def save_task(edit: Edit, given: Given, warnings: list[Problem]) -> Deployed:
     return Deployed(given.source, "task", name, number, hash_, True, revision, warnings=warnings)
 
 
-def save_blueprint(edit: Edit, given: Given, warnings: list[Problem], new_id: Callable[[], str]) -> Deployed:
-    """Points the blueprint at the version with this content, made when there is none.
+def save_blueprint(edit: Edit, given: Given, checked: Checked, new_id: Callable[[], str]) -> Deployed:
+    """Points the blueprint at the version with this content, made when there is none. What it names without a version is saved before it.
 
     A document that is the current version's, as it was given then, keeps the task versions pinned at that time.
     """
     name, source_hash = str(given.name), content_hash(given.text)
-    session = edit.session
+    session, warnings = edit.session, checked.warnings_of(given)
     row = session.get(BlueprintRow, name)
-    tasks, blueprints = known_tasks(session, []), known_blueprints(session, [])
     current = None if row is None else session.get(BlueprintVersionRow, (name, row.current))
     if row is not None and current is not None and current.source_hash == source_hash:
-        notes = _older(document_of(current), tasks, blueprints)
+        notes = _older(document_of(current), checked.tasks, checked.blueprints)
         return Deployed(given.source, "blueprint", name, row.current, current.hash, False, row.revision, notes, warnings)
-    text = canonical(pin(given.document, tasks, blueprints))
+    text = canonical(pin(given.document, checked.tasks, checked.blueprints))
     hash_ = content_hash(text)
     version = session.exec(select(BlueprintVersionRow).where(BlueprintVersionRow.name == name, BlueprintVersionRow.hash == hash_)).first()
     if row is not None and version is not None and version.version == row.current:
@@ -205,16 +217,18 @@ def save_blueprint(edit: Edit, given: Given, warnings: list[Problem], new_id: Ca
         session.add(version)
         edit.publish(blueprint_version(version), revision)
     edit.publish(blueprint_head(row), revision)
+    checked.blueprints[name] = KnownBlueprint(number, {*checked.blueprints[name].versions, number})
     return Deployed(given.source, "blueprint", name, number, hash_, True, revision, warnings=warnings)
 
 
 def as_deployed(session: Session, row: BlueprintRow, document: dict[str, Any]) -> tuple[dict[str, Any], int | None]:
     """The document as ``save_blueprint`` would save it, and the version that has this content already."""
-    (given,), _ = check_all(session, [(row.name, document)])
+    checked = check_all(session, [(row.name, document)])
+    (given,) = checked.given
     current = session.get_one(BlueprintVersionRow, (row.name, row.current))
     if current.source_hash == content_hash(given.text):
         return document_of(current), row.current
-    pinned = pin(given.document, known_tasks(session, []), known_blueprints(session, []))
+    pinned = pin(given.document, checked.tasks, checked.blueprints)
     wanted = (BlueprintVersionRow.name == row.name, BlueprintVersionRow.hash == content_hash(canonical(pinned)))
     return pinned, session.exec(select(BlueprintVersionRow.version).where(*wanted)).first()
 

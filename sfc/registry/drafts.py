@@ -83,10 +83,10 @@ class Drafts:
         other = [] if given.name in (None, draft.name) else [_other_name(draft, given.name)]
         with self._registry.read() as session:
             try:
-                _, warnings = check_all(session, [(draft.name, document)])
+                checked = check_all(session, [(draft.name, document)])
             except InvalidDocument as e:
                 return [*other, *e.problems]
-        return [*other, *warnings.get(draft.name, [])]
+        return [*other, *checked.warnings_of(given)]
 
 
 def ready(draft: DraftInfo) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def in_order(named: Mapping[str, Collection[str]]) -> tuple[list[str], list[str]
     done: list[str] = []
     left = {name: {other for other in others if other in named} for name, others in named.items()}
     while left:
-        free = [name for name, others in left.items() if others <= set(done)]
+        free = [name for name, others in left.items() if others.isdisjoint(left)]
         if not free:
             return done, sorted(left)
         done += free

@@ -72,14 +72,14 @@ class Registry:
         """Saves (source, document) pairs, all of them or none; answers in the same order. Raises InvalidDocument with all problems."""
         done: dict[int, Deployed] = {}
         with self.edit() as edit:
-            given, warnings = deploy.check_all(edit.session, list(documents))
-            for index in deploy.saving_order(given):
-                one = given[index]
+            checked = deploy.check_all(edit.session, list(documents))
+            for index in deploy.saving_order(checked.given):
+                one = checked.given[index]
                 if one.kind == "task":
-                    done[index] = deploy.save_task(edit, one, warnings.get(one.source, []))
+                    done[index] = deploy.save_task(edit, one, checked.warnings_of(one))
                 else:
-                    done[index] = deploy.save_blueprint(edit, one, warnings.get(one.source, []), self._new_id)
-        return [done[index] for index in range(len(given))]
+                    done[index] = deploy.save_blueprint(edit, one, checked, self._new_id)
+        return [done[index] for index in range(len(checked.given))]
 
     def pause(self, name: str, reason: str = "", by: str = "", freeze: bool | None = None) -> Edited:
         """Holds the blueprint's flows and triggers. One that is disabled becomes paused. ``freeze``: its flows' timers stand still."""

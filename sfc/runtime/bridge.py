@@ -77,12 +77,7 @@ class BridgeRole:
                 continue
             for record in records:
                 self._carry(route, record)
-            self._carrier.flush()
-            ends = {Partition(r.topic, r.partition): Position(r.offset + 1) for r in records}
-            try:
-                consumer.commit(ends)
-            except LogError as e:  # put out of the group: whoever comes next repeats these, and the marks drop them
-                _log.info("offsets were not committed", action="bridge-commit-refused", topic=route.topic, reason=e.message)
+            self._carrier.commit(consumer, records)
             carried += len(records)
         return carried
 

@@ -1,16 +1,16 @@
-"""Carries commands with source and mark, and dead letters, to the log: what triggers and reply bridges have in common."""
+"""Carries commands with source and mark, and dead letters, to the log: what triggers, reply bridges and control have in common."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from sfc.engine.commands import Command
-from sfc.errors import RecordTooLarge
+from sfc.errors import LogError
 from sfc.log import get_logger
-from sfc.ports import Log, Record
-from sfc.runtime.metrics import DEAD_LETTERS
+from sfc.ports import Consumer, Log, Partition, Position, Record
+from sfc.runtime.letters import letter_of, send_letter
 from sfc.wire.commands import Mark, encode_command
-from sfc.wire.dead_letters import DeadLetter, dead_letter_headers, fitting, without_value
 from sfc.wire.partition import partition_of
 from sfc.wire.topics import Names
 
@@ -38,18 +38,7 @@ class Carrier:
 
     def dead_letter(self, record: Record, topic_id: str, reason: str, detail: str) -> None:
         """Sends the record as it came to the dead letters; one that is too large for them goes without its value."""
-        letter = DeadLetter(
-            reason, detail, record.topic, topic_id, record.partition, record.offset, record.key, record.value, tuple(record.headers)
-        )
-        _log.warning(detail, action="dead-letter", reason=reason, topic=record.topic, partition=record.partition, offset=record.offset)
-        DEAD_LETTERS.labels(reason).inc()
-        try:
-            self._send(fitting(letter))
-        except RecordTooLarge:
-            self._send(without_value(letter))
-
-    def _send(self, letter: DeadLetter) -> None:
-        self._producer.send(self._names.dead_letters, letter.value, letter.key, dead_letter_headers(letter), 0)
+        send_letter(self._producer, self._names, letter_of(record, topic_id, reason, detail))
 
     def due(self, records: int) -> bool:
         """Counts records that were taken; whether it is time to commit them."""
@@ -61,6 +50,14 @@ class Carrier:
         self._producer.flush()
         self._carried = 0
         self._due_s = time.monotonic() + COMMIT_S
+
+    def commit(self, consumer: Consumer, records: Sequence[Record]) -> None:
+        """Commands first, offsets after (EXACTLY-ONCE 4). ``records``: what the consumer gave, all of it carried. Raises ProducerFailed."""
+        self.flush()
+        try:
+            consumer.commit({Partition(r.topic, r.partition): Position(r.offset + 1) for r in records})
+        except LogError as e:  # put out of the group: whoever comes next repeats these, and the marks drop them
+            _log.info("offsets were not committed", action="commit-refused", topic=records[0].topic, reason=e.message)
 
     def close(self) -> None:
         self._producer.close()

@@ -10,10 +10,10 @@ from msgspec import UNSET
 
 from sfc.engine.commands import FlowCommand, Origin, Pause, Redrive, Resume, Signal, Stop
 from sfc.errors import LogError, LogUnavailable, MalformedRecord, NotPossible, RecordTooLarge, SfcError, UnknownName
-from sfc.log import get_logger
-from sfc.ports import Consumer, Log, Partition, Position, Record
+from sfc.ports import Consumer, Log, Record
 from sfc.runtime.carrier import Carrier, mark_of, source_id
 from sfc.runtime.definitions import Definitions
+from sfc.runtime.letters import Refused
 from sfc.runtime.starts import start_command
 from sfc.wire import headers
 from sfc.wire.control import (
@@ -30,18 +30,7 @@ from sfc.wire.control import (
 from sfc.wire.ids import blueprint_of, flow_id
 from sfc.wire.topics import Names
 
-_log = get_logger()
-
 BATCH = 1_000
-
-
-class Refused(Exception):
-    """A record that asks for what can't be: reason and detail of its dead letter."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
 
 
 class ControlRole:
@@ -71,11 +60,7 @@ class ControlRole:
             return 0
         for record in records:
             self._carry(record)
-        self._carrier.flush()
-        try:
-            self._consumer.commit({Partition(r.topic, r.partition): Position(r.offset + 1) for r in records})
-        except LogError as e:  # put out of the group: whoever comes next repeats these, and the marks drop them
-            _log.info("offsets were not committed", action="control-commit-refused", reason=e.message)
+        self._carrier.commit(self._consumer, records)
         return len(records)
 
     def close(self) -> None:

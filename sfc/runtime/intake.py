@@ -9,6 +9,7 @@ from msgspec import Struct
 from sfc.engine.commands import Hold, Start, Tick
 from sfc.errors import MalformedRecord
 from sfc.ports import Record
+from sfc.runtime.letters import Refused
 from sfc.wire import headers
 from sfc.wire.commands import Received, decode_command
 from sfc.wire.ids import ID_CHARACTERS_MAX
@@ -16,15 +17,6 @@ from sfc.wire.ids import ID_CHARACTERS_MAX
 TEXT_CHARACTERS_MAX = 1_000  # ids, names and addresses: many stand in the flow's state
 _OTHERWISE = ("input", "output", "error", "cause", "reason", "traceparent")
 _is_id = re.compile(rb"[A-Za-z0-9._:-]{1,%d}" % ID_CHARACTERS_MAX).fullmatch
-
-
-class Unusable(Exception):
-    """A record that asks for nothing that could be done: reason and detail of its dead letter."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
 
 
 class DefinitionsBehind(Exception):
@@ -36,25 +28,25 @@ class DefinitionsBehind(Exception):
 
 
 def read_command(record: Record) -> Received:
-    """Raises Unusable. The key of a command to a flow is the flow's id: any other would not be found again, or be somebody else's."""
+    """Raises Refused. The key of a command to a flow is the flow's id: any other would not be found again, or be somebody else's."""
     try:
         received = decode_command(record.key, record.value, list(record.headers))
     except MalformedRecord as e:
-        raise Unusable("unknown-token" if headers.find(record.headers, headers.JOB) else "no-command", e.message) from e
+        raise Refused("unknown-token" if headers.find(record.headers, headers.JOB) else "no-command", e.message) from e
     command = received.command
     if len(record.value or b"") > TEXT_CHARACTERS_MAX and (long := _long_text(command)):
-        raise Unusable("too-large", f"the text of {long} in a command takes up to {TEXT_CHARACTERS_MAX} characters")
+        raise Refused("too-large", f"the text of {long} in a command takes up to {TEXT_CHARACTERS_MAX} characters")
     if isinstance(command, Tick | Hold):  # of the shard
         return received
     key = record.key or b""
     if _is_id(key) is None:
-        raise Unusable(
+        raise Refused(
             "bad-flow-id",
             f"the key must be a flow's id, <blueprint>:<rest>, at most {ID_CHARACTERS_MAX} characters of A-Z, a-z, 0-9 and ._:-;"
             f" it is {_shown(key)}",
         )
     if isinstance(command, Start) and not key.startswith(b"%s:" % command.blueprint.encode()):
-        raise Unusable(
+        raise Refused(
             "bad-flow-id", f"a start of {command.blueprint[:100]} needs a key {command.blueprint[:100]}:<rest>, not {_shown(key)}"
         )
     return received

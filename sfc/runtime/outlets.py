@@ -9,9 +9,10 @@ from sfc.engine.effects import DispatchJob, Reply
 from sfc.errors import RecordTooLarge
 from sfc.log import get_logger
 from sfc.ports import Log
+from sfc.runtime.letters import send_letter
 from sfc.wire import FORMAT, headers
 from sfc.wire.commands import Mark, encode_command
-from sfc.wire.dead_letters import DETAIL_CHARACTERS_MAX, DeadLetter, dead_letter_headers, fitting
+from sfc.wire.dead_letters import DeadLetter
 from sfc.wire.jobs import job_headers
 from sfc.wire.replies import encode_answer
 from sfc.wire.topics import Names
@@ -72,16 +73,7 @@ class Outlets:
 
     def dead_letter(self, letter: DeadLetter) -> None:
         """Sends a dead letter; losing one is losing a record, so it fails the interval (it is then sent again)."""
-        _log.warning(
-            letter.detail[:DETAIL_CHARACTERS_MAX],
-            action="dead-letter",
-            reason=letter.reason,
-            topic=letter.topic,
-            partition=letter.partition,
-            offset=letter.offset,
-        )
-        fits = fitting(letter)
-        self._effects.send(self._names.dead_letters, fits.value, fits.key, dead_letter_headers(fits), 0)
+        send_letter(self._effects, self._names, letter)
 
     def poll(self) -> None:
         self._single.poll()

@@ -36,8 +36,9 @@ from sfc.ports import Clock, Log, Record, StateStore, Transaction
 from sfc.runtime import metrics
 from sfc.runtime.carrier import topic_id_of
 from sfc.runtime.definitions import Definitions
-from sfc.runtime.intake import Unusable, read_command
+from sfc.runtime.intake import read_command
 from sfc.runtime.interval import Overlay, write_interval
+from sfc.runtime.letters import Refused, letter_of
 from sfc.runtime.outlets import Outlets
 from sfc.runtime.programs import Programs
 from sfc.runtime.restore import restore
@@ -137,11 +138,11 @@ class OwnedShard:
         key = record.key or b""
         home = self.number if key.startswith(b"/") else partition_of(key, self._shards)
         received: Received | None = None
-        unusable: Unusable | None = None
+        refused: Refused | None = None
         try:
             received = read_command(record)
-        except Unusable as e:
-            unusable = e
+        except Refused as e:
+            refused = e
         else:
             if home == self.number and isinstance(received.command, Start):
                 self._programs.await_start(received.command)
@@ -151,8 +152,8 @@ class OwnedShard:
         self.overlay.commands += 1
         self.overlay.bytes += len(record.value or b"")
         if received is None:
-            assert unusable is not None
-            self._dead_letter(record, unusable.reason, unusable.detail)
+            assert refused is not None
+            self._dead_letter(record, refused.reason, refused.detail)
             return
         if received.source and not self._new_mark(received):
             return
@@ -318,19 +319,7 @@ class OwnedShard:
 
     def _dead_letter(self, record: Record, reason: str, detail: str) -> None:
         self.state.dead_letters += 1
-        self._outlets.dead_letter(
-            DeadLetter(
-                reason,
-                detail,
-                record.topic,
-                self._commands_topic_id,
-                record.partition,
-                record.offset,
-                record.key,
-                record.value,
-                tuple(record.headers),
-            )
-        )
+        self._outlets.dead_letter(letter_of(record, self._commands_topic_id, reason, detail))
 
     # -- time and holds --------------------------------------------------------------------------------------------------
 

@@ -11,8 +11,9 @@ from sfc.log import get_logger
 from sfc.ports import Log, Partition, Position, Record, TopicInfo
 from sfc.runtime.carrier import Carrier, mark_of, source_id
 from sfc.runtime.definitions import Definitions
+from sfc.runtime.letters import Refused
 from sfc.runtime.metrics import TRIGGER_RECORDS
-from sfc.runtime.trigger_definition import Refused, TriggerDefinition, definition_of, words_of
+from sfc.runtime.trigger_definition import TriggerDefinition, definition_of, words_of
 from sfc.runtime.trigger_start import continues, first_positions, has_begun
 from sfc.wire import headers
 from sfc.wire.definitions import TriggerRecord

@@ -12,6 +12,7 @@ from sfc.asl import MISSING, compile_condition, compile_path
 from sfc.engine.turn import PAYLOAD_BYTES_MAX
 from sfc.errors import BadInput, MalformedRecord
 from sfc.ports import Record
+from sfc.runtime.letters import Refused
 from sfc.wire.definitions import TriggerRecord
 from sfc.wire.ids import flow_id
 from sfc.wire.payload import decode_any
@@ -32,15 +33,6 @@ class Words(Struct, frozen=True, omit_defaults=True):
 
 
 _decode_words = msgspec.json.Decoder(Words).decode
-
-
-class Refused(Exception):
-    """A record that can't start a flow: reason and detail of its dead letter."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
 
 
 class TriggerDefinition:

@@ -10,10 +10,10 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 import msgspec
 
 from sfc.asl import MISSING, Context, Failure
+from sfc.engine.sizes import DATA_LIMIT
 from sfc.engine.turn import PAYLOAD_BYTES_MAX
 from sfc.wire.http_call import CHANGING, Basic, HttpCall, SecretName
 from sfc_workers.job import Job
-from sfc_workers.replies import DATA_LIMIT
 from sfc_workers.secrets import CHARACTERS_MIN, Opened
 from sfc_workers.tasks import TaskError
 

@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 import httpx
 import msgspec
 
+from sfc.engine.sizes import DATA_LIMIT
 from sfc.engine.turn import PAYLOAD_BYTES_MAX
 from sfc.wire.http_call import HttpCall
-from sfc_workers.replies import DATA_LIMIT
+from sfc_workers.replies import CAUSE_CHARACTERS_MAX
 from sfc_workers.secrets import Opened
 from sfc_workers.tasks import TaskError
-
-CAUSE_CHARACTERS_MAX = 1_000
 
 
 class Answer(NamedTuple):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from sfc.engine.sizes import DATA_LIMIT
 from sfc.engine.turn import PAYLOAD_BYTES_MAX
 from sfc.errors import RecordTooLarge
 from sfc.log import get_logger
@@ -13,7 +14,6 @@ from sfc.ports import Log, Producer
 from sfc.wire import headers
 from sfc_workers.job import Job
 
-DATA_LIMIT = "States.DataLimitExceeded"
 CAUSE_CHARACTERS_MAX = 1_000
 BUSY_FROM = 16  # jobs that came together: from here on a millisecond of batching and lz4 pay
 _ASK_AGAIN_S = 5.0
@@ -25,7 +25,7 @@ _log = get_logger()
 class _Topic(NamedTuple):
     name: str
     partitions: int  # 0: it is not there
-    bytes_max: int
+    value_bytes_max: int
     until_s: float
 
 
@@ -37,7 +37,6 @@ class Replies:
         self._alone: Producer = log.producer()
         self._busy: Producer = log.producer(busy=True)
         self._topics: dict[bytes, _Topic] = {}
-        self.sent = 0
 
     def send(self, job: Job, value: bytes, extra: Sequence[tuple[str, bytes]] = (), *, busy: bool = False) -> bool:
         """False when the job names no place that an answer could go to: there is nobody to tell."""
@@ -50,15 +49,14 @@ class Replies:
                 action="reply-impossible", token=job.token, topic=topic.name, partition=partition,
             )  # fmt: skip
             return False
-        if len(value) > min(PAYLOAD_BYTES_MAX, topic.bytes_max - _ENVELOPE_BYTES):
-            value, extra = b"null", [*error_headers(DATA_LIMIT, _too_large(len(value), topic))]
+        if len(value) > topic.value_bytes_max:
+            value, extra = b"null", [*error_headers(DATA_LIMIT, _too_large(len(value), topic.value_bytes_max))]
         head = [*job.record.headers, *extra] if extra else job.record.headers
         producer = self._busy if busy else self._alone
         try:
             producer.send(topic.name, value, job.record.key, head, partition)
         except RecordTooLarge:
             producer.send(topic.name, b"null", job.record.key, [*job.record.headers, *error_headers(DATA_LIMIT, "")], partition)
-        self.sent += 1
         return True
 
     def flush(self) -> None:
@@ -78,7 +76,8 @@ class Replies:
             info = self._log.describe(text) if text else None
             bytes_max = int(info.config.get("max.message.bytes", 1 << 20)) if info else 0
             until_s = time.monotonic() + (_ASK_AGAIN_S if info is None else 60 * _ASK_AGAIN_S)
-            found = self._topics[name] = _Topic(text, info.partitions if info else 0, bytes_max, until_s)
+            value_bytes_max = min(PAYLOAD_BYTES_MAX, bytes_max - _ENVELOPE_BYTES)
+            found = self._topics[name] = _Topic(text, info.partitions if info else 0, value_bytes_max, until_s)
         return found
 
 
@@ -89,6 +88,5 @@ def error_headers(error: str, cause: str) -> list[tuple[str, bytes]]:
     return head
 
 
-def _too_large(size: int, topic: _Topic) -> str:
-    limit = min(PAYLOAD_BYTES_MAX, topic.bytes_max - _ENVELOPE_BYTES)
+def _too_large(size: int, limit: int) -> str:
     return f"the output has {size} bytes of JSON, and at most {limit} were expected: store it elsewhere and return where"

@@ -232,7 +232,7 @@ def test_half_of_a_surrogate_pair_is_refused_wherever_it_stands() -> None:
 @pytest.mark.parametrize(
     ("document", "pointer", "said"),
     [
-        ({True: 1, **machine(A=END)}, "", "each name, came True"),
+        (dict[Any, Any]({True: 1}) | machine(A=END), "", "each name, came True"),
         (machine(A={**END, 1.5: "x"}), "/States/A", "each name, came 1.5"),
         ({"StartAt": "A", "States": {None: END, "A": END}}, "/States", "each name, came None"),
         (machine(A={**END, "Parameters": {"a": [{False: "$.a"}]}}), "/States/A/Parameters/a/0", "each name, came False"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from sfc.cli import context
+from sfc.cli import bulk, context
 from sfc.cli.app import app
 
 
@@ -63,7 +63,14 @@ def test_all_of_a_reason_are_discarded_over_all_pages(gateway: Gateway) -> None:
     assert [id_ for _, id_, _ in gateway.asked] == ["a-0-1", "b-0-1"]
 
 
-def test_all_asks_first(gateway: Gateway) -> None:
+def test_all_without_a_terminal_needs_yes(gateway: Gateway) -> None:
+    assert run("discard", "--all") == (2, "this would discard 3 dead letters: say --yes\n")
+    assert not gateway.asked
+
+
+def test_all_asks_first_on_a_terminal(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = type("Terminal", (), {"isatty": lambda _: True})()
+    monkeypatch.setattr(bulk, "sys", type("System", (), {"stdin": terminal}))
     code, said = run("replay", "--all", answer="n\n")
     assert code == 1
     assert "replay 3 dead letters?" in said

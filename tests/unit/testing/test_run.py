@@ -66,7 +66,7 @@ def test_a_definition_that_is_no_object_is_an_invalid_blueprint(definition: Any)
 
 
 def test_a_definition_with_a_text_that_is_no_unicode_or_a_value_that_is_no_json_is_refused() -> None:
-    for result, said in (("\ud800", "half of a surrogate pair"), (object(), "is no JSON value")):
+    for result, said in (("\ud800", "half of a surrogate pair"), (object(), "expected a value that JSON has")):
         with pytest.raises(BadInput, match=said):
             run(machine({"A": {"Type": "Pass", "Result": result, "End": True}}))
 
