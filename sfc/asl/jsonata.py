@@ -43,7 +43,14 @@ _VARIABLE = re.compile(rf"\$({_NAME})")
 _MEMBER = re.compile(rf"\$states\s*\.\s*`?({_NAME})")
 _OWN_NAMES = re.compile(r"\bfunction\b|λ|:=")
 _BY_CHANCE = re.compile(r"\$(?:random|uuid|shuffle)\b")
-_STUBS: dict[str, Any] = dict.fromkeys((*FUNCTIONS, "parse", "random", "uuid"), len)
+
+
+def _stub(value: Any) -> Any:
+    """Stands for any function while an expression is only read. No built-in: to ask for its signature, as the library does, takes 0.2 ms."""
+    return value
+
+
+_STUBS: dict[str, Any] = dict.fromkeys((*FUNCTIONS, "parse", "random", "uuid"), _stub)
 
 
 def is_expression(value: Any) -> bool:
