@@ -8,6 +8,7 @@ a repeated one is dropped; offsets are committed only behind what the log has ac
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sfc.engine.commands import AnswerByKey, Command, Complete, Fail
@@ -40,19 +41,20 @@ class Route:
 
 
 class BridgeRole:
-    """One consumer for each task that has a reply topic. ``definitions`` is stepped by somebody else."""
+    """One consumer for each task that has a reply topic. ``definitions`` is stepped by somebody else. ``now_s``: a monotonic clock."""
 
-    def __init__(self, log: Log, names: Names, shards: int, definitions: Definitions) -> None:
+    def __init__(self, log: Log, names: Names, shards: int, definitions: Definitions, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._now_s = now_s
         self._log_port = log
         self._names = names
         self._definitions = definitions
         self._seen = -1
-        self._carrier = Carrier(log, names, shards)
+        self._carrier = Carrier(log, names, shards, now_s)
         self._consumers: dict[Route, Consumer] = {}
         self._sources: dict[Route, tuple[str, str]] = {}  # source of its commands, topic id
         self._missing_until_s: dict[Route, float] = {}
         self._next: dict[Route, dict[int, int]] = {}  # the offset that comes next, by partition
-        self._look_s = time.monotonic() + LOOK_AGAIN_S
+        self._look_s = self._now_s() + LOOK_AGAIN_S
 
     @property
     def ready(self) -> bool:
@@ -65,7 +67,7 @@ class BridgeRole:
             self._definitions.wait_change(timeout_s)
             return 0
         carried = 0
-        now_s = time.monotonic()
+        now_s = self._now_s()
         look = now_s >= self._look_s
         if look:
             self._look_s = now_s + LOOK_AGAIN_S
@@ -109,7 +111,7 @@ class BridgeRole:
                 self._log_port.set_group_positions(group, {p: Position(offset) for p, offset in begin.items()})
             except LogError as e:  # another bridge is in the group, and finds the same
                 _log.info("a group's offsets were not set", action="bridge-reset-refused", group=group, reason=e.message)
-        self._missing_until_s[route] = time.monotonic()  # _follow looks for it at once
+        self._missing_until_s[route] = self._now_s()  # _follow looks for it at once
         return True
 
     def _follow(self) -> None:
@@ -117,12 +119,12 @@ class BridgeRole:
         if self._seen == self._definitions.revision and not self._missing_until_s:
             return
         self._seen = self._definitions.revision
-        wanted = set(self._routes())
-        for route in set(self._consumers) - wanted:
+        wanted = self._routes()
+        for route in [r for r in self._consumers if r not in wanted]:
             self._consumers.pop(route).close()
             self._next.pop(route, None)
-        now_s = time.monotonic()
-        for route in wanted - set(self._consumers):
+        now_s = self._now_s()
+        for route in [r for r in wanted if r not in self._consumers]:
             if self._missing_until_s.get(route, 0.0) > now_s:
                 continue
             info = self._log_port.describe(route.topic)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sfc.engine.commands import Command
 from sfc.errors import LogError
@@ -21,13 +21,15 @@ _log = get_logger()
 
 
 class Carrier:
-    """One gapless producer (EXACTLY-ONCE 4): any failure there is fatal, and work resumes from the committed positions."""
+    """One gapless producer (EXACTLY-ONCE 4): any failure there is fatal, and work resumes from the committed positions. ``now_s``: a
+    monotonic clock."""
 
-    def __init__(self, log: Log, names: Names, shards: int) -> None:
+    def __init__(self, log: Log, names: Names, shards: int, now_s: Callable[[], float] = time.monotonic) -> None:
         self._names = names
         self._shards = shards
         self._producer = log.producer(gapless=True)
-        self._due_s = time.monotonic() + COMMIT_S
+        self._now_s = now_s
+        self._due_s = now_s() + COMMIT_S
         self._carried = 0
 
     def command(self, flow: str, command: Command, source: str, mark: Mark) -> None:
@@ -43,13 +45,13 @@ class Carrier:
     def due(self, records: int) -> bool:
         """Counts records that were taken; whether it is time to commit them."""
         self._carried += records
-        return bool(self._carried) and (self._carried >= COMMIT_RECORDS or time.monotonic() >= self._due_s)
+        return bool(self._carried) and (self._carried >= COMMIT_RECORDS or self._now_s() >= self._due_s)
 
     def flush(self) -> None:
         """Everything carried is in the log, and its offsets may be committed. Raises ProducerFailed."""
         self._producer.flush()
         self._carried = 0
-        self._due_s = time.monotonic() + COMMIT_S
+        self._due_s = self._now_s() + COMMIT_S
 
     def commit(self, consumer: Consumer, records: Sequence[Record]) -> None:
         """Commands first, offsets after (EXACTLY-ONCE 4). ``records``: what the consumer gave, all of it carried. Raises ProducerFailed."""

@@ -6,6 +6,9 @@ Commands on blueprints, versions, tasks and groups are the registry's: see ``sfc
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from msgspec import UNSET
 
 from sfc.engine.commands import FlowCommand, Origin, Pause, Redrive, Resume, Signal, Stop
@@ -36,11 +39,11 @@ BATCH = 1_000
 class ControlRole:
     """See ``sfc.runtime.roles.Role``. ``definitions`` is stepped by somebody else."""
 
-    def __init__(self, log: Log, names: Names, shards: int, definitions: Definitions) -> None:
+    def __init__(self, log: Log, names: Names, shards: int, definitions: Definitions, now_s: Callable[[], float] = time.monotonic) -> None:
         self._log_port = log
         self._names = names
         self._definitions = definitions
-        self._carrier = Carrier(log, names, shards)
+        self._carrier = Carrier(log, names, shards, now_s)
         info = log.describe(names.control)
         self._topic_id = info.id if info else ""
         self._source = source_id("control", log.cluster_id(), self._topic_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sfc.engine.commands import Origin, Start
@@ -51,7 +52,9 @@ class TopicTrigger:
         topic: TopicInfo,
         *,
         topic_is_new: bool = False,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._now_s = now_s
         self.trigger = trigger
         self.blueprint = blueprint
         self._log = log
@@ -177,7 +180,7 @@ class TopicTrigger:
 
     def _only_gaps(self, partition: Partition, place: _Place) -> bool:
         """Whether no record is left before ``until``: transaction markers take offsets too. Looked at once a second."""
-        now = time.monotonic()
+        now = self._now_s()
         until = place.until or 0
         if place.definition.words == self._wanted.words or now < place.look_s:
             return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from sfc.errors import BadInput
 from sfc.log import get_logger
@@ -24,13 +25,15 @@ _Key = tuple[str, str]  # blueprint, trigger id
 
 
 class TriggerRole:
-    """See ``sfc.runtime.roles.Role``. ``shards``: partitions of ``sfc.commands``. ``definitions`` is stepped by somebody else."""
+    """See ``sfc.runtime.roles.Role``. ``shards``: partitions of ``sfc.commands``. ``definitions`` is stepped by somebody else. ``now_s``: a
+    monotonic clock."""
 
-    def __init__(self, log: Log, names: Names, shards: int, definitions: Definitions) -> None:
+    def __init__(self, log: Log, names: Names, shards: int, definitions: Definitions, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._now_s = now_s
         self._log = log
         self._names = names
         self._definitions = definitions
-        self._carrier = Carrier(log, names, shards)
+        self._carrier = Carrier(log, names, shards, now_s)
         self._triggers: dict[_Key, TopicTrigger] = {}
         self._revision = -1
         self._retry_s = 0.0
@@ -47,7 +50,7 @@ class TriggerRole:
         if not self._definitions.ready:
             self._definitions.wait_change(timeout_s)
             return 0
-        if self._definitions.revision != self._revision or ((self._missing or self._left) and time.monotonic() >= self._retry_s):
+        if self._definitions.revision != self._revision or ((self._missing or self._left) and self._now_s() >= self._retry_s):
             self._follow()
         carried = self._take(timeout_s)
         if self._carrier.due(carried):
@@ -71,8 +74,8 @@ class TriggerRole:
         if len(triggers) == 1:
             return triggers[0].take(BATCH, timeout_s)
         carried = sum(trigger.take(BATCH, 0) for trigger in triggers)
-        deadline = time.monotonic() + timeout_s
-        while not carried and (left := deadline - time.monotonic()) > 0:
+        deadline = self._now_s() + timeout_s
+        while not carried and (left := deadline - self._now_s()) > 0:
             self._turn += 1
             carried = triggers[self._turn % len(triggers)].take(BATCH, min(left, SLICE_S))
         return carried
@@ -88,7 +91,7 @@ class TriggerRole:
     def _follow(self) -> None:
         """New triggers join, those that are gone leave, the others learn of their edits."""
         self._revision = self._definitions.revision
-        self._retry_s = time.monotonic() + RETRY_S
+        self._retry_s = self._now_s() + RETRY_S
         wanted: dict[_Key, tuple[TriggerRecord, bool]] = {}
         for head in list(self._definitions.heads.values()):
             current = self._definitions.current(head.name)
@@ -100,7 +103,7 @@ class TriggerRole:
                 del self._triggers[key]
                 running.close()
                 # The deploy says where the new one begins, which it can only while the group has no members.
-                self._left[key] = time.monotonic() + RETRY_S
+                self._left[key] = self._now_s() + RETRY_S
         self._left = {key: until for key, until in self._left.items() if key in wanted}
         self._missing = {key: said for key, said in self._missing.items() if key in wanted}
         for key, (trigger, paused) in wanted.items():
@@ -113,12 +116,12 @@ class TriggerRole:
                 _log.error(e.message, action="trigger-unusable", blueprint=key[0], trigger=trigger.id)
 
     def _join(self, key: _Key, trigger: TriggerRecord) -> None:
-        if time.monotonic() < self._left.get(key, 0.0):
+        if self._now_s() < self._left.get(key, 0.0):
             return
         self._left.pop(key, None)
         topic = self._log.describe(trigger.topic)
         if topic is None:
-            now = time.monotonic()
+            now = self._now_s()
             if now >= self._missing.get(key, 0.0):
                 self._missing[key] = now + SAY_AGAIN_S
                 _log.warning(
@@ -128,5 +131,5 @@ class TriggerRole:
             return
         is_new = self._missing.pop(key, None) is not None
         self._triggers[key] = TopicTrigger(
-            self._log, self._names, self._definitions, self._carrier, key[0], trigger, topic, topic_is_new=is_new
+            self._log, self._names, self._definitions, self._carrier, key[0], trigger, topic, topic_is_new=is_new, now_s=self._now_s
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Event, Lock, RLock, Thread
 from uuid import uuid4
@@ -50,7 +50,10 @@ class Owner:
 class Broker:
     """All methods may be called from any thread."""
 
-    def __init__(self, storage: Storage, clock: Clock | None = None, *, max_poll_s: float = 300.0) -> None:
+    def __init__(
+        self, storage: Storage, clock: Clock | None = None, *, max_poll_s: float = 300.0, new_id: Callable[[], str] | None = None
+    ) -> None:
+        self._new_id = new_id or (lambda: str(uuid4()))
         self.lock = RLock()
         self.aborted: set[int] = set()
         self._write_lock = Lock()
@@ -98,10 +101,14 @@ class Broker:
             return {name: len(topic.partitions) for name, topic in self._topics.items()}
 
     def partition(self, at: Partition) -> PartitionLog:
-        topic = self._topics.get(at.topic)
-        if topic is None or not 0 <= at.number < len(topic.partitions):
+        found = self.find(at)
+        if found is None:
             raise TopicMissing(f"There is no partition {at.number} of a topic {at.topic}.", hint="Create it first.")
-        return topic.partitions[at.number]
+        return found
+
+    def find(self, at: Partition) -> PartitionLog | None:
+        topic = self._topics.get(at.topic)
+        return topic.partitions[at.number] if topic is not None and 0 <= at.number < len(topic.partitions) else None
 
     def create(self, specs: Iterable[TopicSpec]) -> None:
         with self.lock:
@@ -113,13 +120,26 @@ class Broker:
                     group.balance(self.topics())
         self.flush()
 
+    def delete(self, name: str) -> None:
+        """Takes a topic away, with what groups have committed in it. Those who read it see nothing until it is made again."""
+        if self._storage.durable:
+            raise LogError(f"The topic {name} is on disk, and only a log in memory deletes topics.")
+        with self.lock:
+            if self._topics.pop(name, None) is None:
+                raise TopicMissing(f"There is no topic {name}.")
+            for group in self._groups.values():
+                for at in [at for at in group.committed if at.topic == name]:
+                    del group.committed[at]
+                if group.members:
+                    group.balance(self.topics())
+
     def _create(self, spec: TopicSpec) -> None:
         if not _TOPIC_NAME.fullmatch(spec.name) or spec.partitions < 1:
             raise BadInput(f"A topic has a name of [A-Za-z0-9._-] and at least one partition, not {spec.name!r} with {spec.partitions}.")
         first = self._next_part
         self._next_part += spec.partitions
         partitions = [StoredPartition(part, 0, 0, 0) for part in range(first, self._next_part)]
-        stored = StoredTopic(spec.name, str(uuid4()), dict(spec.config), partitions)
+        stored = StoredTopic(spec.name, self._new_id(), dict(spec.config), partitions)
         self._topics[spec.name] = Topic(stored, self._storage)
         self._storage.topic(stored)
 

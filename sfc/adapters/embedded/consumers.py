@@ -36,9 +36,9 @@ class Cursor:
         for at in ats:
             self.positions.pop(at, None)
             self.paused.discard(at)
-            log = self._broker.partition(at)
-            log.committed_waiters.discard(self._wake)
-            log.raw_waiters.discard(self._wake)
+            if (log := self._broker.find(at)) is not None:
+                log.committed_waiters.discard(self._wake)
+                log.raw_waiters.discard(self._wake)
 
     def fetch(self, count: int) -> tuple[list[Record], bool]:
         """What is there, up to ``count``, and whether a position moved. Each call begins with another partition."""
@@ -50,7 +50,9 @@ class Cursor:
             at = order[(self._turn + i) % len(order)]
             if at in self.paused or len(out) >= count:
                 continue
-            log = self._broker.partition(at)
+            log = self._broker.find(at)
+            if log is None:  # its topic was deleted
+                continue
             position = self.positions[at]
             if position < log.start or position > log.end:
                 position = self._default(at)
@@ -193,7 +195,7 @@ class EmbeddedConsumer:
     def _find_positions(self) -> None:
         for at in list(self._waiting):
             # A position that an open transaction is about to commit: who started before it would repeat the records.
-            if at not in self._cursor.paused and at not in self.group.pending:
+            if at not in self._cursor.paused and at not in self.group.pending and self._broker.find(at) is not None:
                 self._waiting.discard(at)
                 position = self.group.committed.get(at)
                 self._cursor.add(at, None if position is None else position.offset)

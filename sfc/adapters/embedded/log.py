@@ -20,14 +20,30 @@ class EmbeddedLog:
     ``max_poll_s``: a member of a consumer group that has not called ``take`` for so long is put out of it. ``client_id``: its name there.
     """
 
-    def __init__(self, storage: Storage, *, clock: Clock | None = None, max_poll_s: float = 300.0, client_id: str = "sfc") -> None:
-        self._broker = Broker(storage, clock, max_poll_s=max_poll_s)
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        clock: Clock | None = None,
+        max_poll_s: float = 300.0,
+        client_id: str = "sfc",
+        new_id: Callable[[], str] | None = None,
+    ) -> None:
+        self._broker = Broker(storage, clock, max_poll_s=max_poll_s, new_id=new_id)
         self._client_id = client_id
 
     @classmethod
-    def memory(cls, *, clock: Clock | None = None, max_poll_s: float = 300.0, client_id: str = "sfc") -> EmbeddedLog:
-        """A log that ends with the process."""
-        return cls(MemoryStorage(str(uuid4())), clock=clock, max_poll_s=max_poll_s, client_id=client_id)
+    def memory(
+        cls,
+        *,
+        clock: Clock | None = None,
+        max_poll_s: float = 300.0,
+        client_id: str = "sfc",
+        new_id: Callable[[], str] | None = None,
+    ) -> EmbeddedLog:
+        """A log that ends with the process. ``new_id`` makes the ids of cluster and topics (default: by chance)."""
+        id = new_id() if new_id else str(uuid4())
+        return cls(MemoryStorage(id), clock=clock, max_poll_s=max_poll_s, client_id=client_id, new_id=new_id)
 
     @classmethod
     def open(cls, folder: Path, *, clock: Clock | None = None, max_poll_s: float = 300.0, client_id: str = "sfc") -> EmbeddedLog:
@@ -106,6 +122,10 @@ class EmbeddedLog:
 
     def reader(self, positions: Mapping[Partition, int], *, committed: bool = True) -> EmbeddedReader:
         return EmbeddedReader(self._broker, positions, committed=committed)
+
+    def delete(self, topic: str) -> None:
+        """Deletes a topic; made again it has another id. Raises TopicMissing, and LogError for a log on disk."""
+        self._broker.delete(topic)
 
     def compact(self) -> None:
         """Compacts the compacted topics now; by itself the log does so when there is enough to gain."""

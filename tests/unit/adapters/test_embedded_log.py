@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from threading import Thread
 
@@ -16,7 +17,7 @@ import pytest
 from sfc.adapters.embedded import EmbeddedLog
 from sfc.adapters.embedded import partition as partition_module
 from sfc.adapters.embedded.groups import balanced
-from sfc.errors import BadInput, LogError, ProducerFailed, RecordTooLarge
+from sfc.errors import BadInput, LogError, ProducerFailed, RecordTooLarge, TopicMissing
 from sfc.ports import Log, Partition, Position, TopicSpec
 
 AT = Partition("t", 0)
@@ -284,6 +285,7 @@ def test_retention_is_applied_when_a_log_is_opened(tmp_path: Path, clock: FixedC
 
 _CRASH = """
 import os, signal, sys
+from itertools import count
 from pathlib import Path
 from sfc.adapters.embedded import EmbeddedLog
 from sfc.ports import Partition, Position, TopicSpec
@@ -365,3 +367,24 @@ def test_a_partition_has_one_owner_until_he_has_given_it_up(opened: EmbeddedLog)
     second.take(1, 0)
     (moved,) = second.assignment()
     assert said == [("first gives up", [moved]), ("second has", [moved])]
+
+
+def test_a_topic_that_is_deleted_and_made_again_has_another_id_and_begins_anew() -> None:
+    numbers = count(1)
+    log = EmbeddedLog.memory(new_id=lambda: f"id-{next(numbers)}")
+    log.create([TopicSpec("t", 1)])
+    consumer = log.consumer("g", ["t"])
+    producer = log.producer()
+    producer.send("t", b"old")
+    assert [r.value for r in consumer.take(10, 0)] == [b"old"]
+    consumer.commit({Partition("t", 0): Position(1)})
+    log.delete("t")
+    assert log.describe("t") is None
+    assert consumer.take(10, 0) == []
+    log.create([TopicSpec("t", 1)])
+    producer.send("t", b"new")
+    assert [r.value for r in consumer.take(10, 0)] == [b"new"]
+    assert (log.cluster_id(), log.describe("t").id) == ("id-1", "id-3")  # type: ignore[union-attr]
+    with pytest.raises(TopicMissing):
+        log.delete("u")
+    log.close()
