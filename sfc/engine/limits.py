@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 
 DEPTH_MAX = 200  # lists and objects within each other; what reads and writes them needs a few calls per level, of the interpreter's 1,000
 PORTION_STEPS = 2_000  # transitions of one decision, and bytes of payloads that it tells the history: a flow with several branches yields
@@ -13,8 +14,10 @@ CAUSE_CHARACTERS_MAX = 32_768
 REASON_CHARACTERS_MAX = 4_096
 TRACEPARENT_CHARACTERS_MAX = 256  # W3C's have 55; a longer one is nobody's
 
-_strings = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+# One that is not closed reaches to the end: else each of its quotes would be tried, and 8 MB of them would take hours.
+_strings = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
+_STEP = {ord("["): 1, ord("]"): -1}
 _OTHERS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -23,15 +26,14 @@ def is_too_deep(json: bytes, levels: int = DEPTH_MAX) -> bool:
     if json.count(b"[") + json.count(b"{") <= levels:
         return False
     brackets = _strings.sub(b"", json).translate(_BRACKETS, _OTHERS)
-    deeper = b"[" * (levels + 1)
-    for _ in range(levels):  # takes the innermost pairs away, again and again
-        if deeper in brackets:
-            return True
-        size = len(brackets)
-        brackets = brackets.replace(b"[]", b"")
-        if len(brackets) == size:  # nothing is left, or it is no JSON
-            return False
-    return bool(brackets)
+    taken = 0
+    while brackets:  # takes the innermost pairs away: each time by one level, and as long as much goes with it
+        fewer = brackets.replace(b"[]", b"")
+        if 2 * len(fewer) > len(brackets):
+            break
+        brackets = fewer
+        taken += 1
+    return taken + max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > levels
 
 
 def cut(text: str | None, characters: int) -> str | None:

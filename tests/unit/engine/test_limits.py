@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from typing import Any
 
 import msgspec
@@ -40,6 +41,18 @@ def test_depth_is_told_as_counting_tells_it() -> None:
 @pytest.mark.parametrize("text", [b"[" * 1_000_000, b"{" * 300, b"]" * 300, b"[" * 4_000_000 + b"]" * 4_000_000])
 def test_text_that_is_no_json_or_very_deep_is_told_at_once(text: bytes) -> None:
     assert is_too_deep(text) == text.startswith(b"[[") or b"{{" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "deep"),
+    [(b'"\\' * 1_000_000 + b"[" * 300, False), ((b"[" * 200 + b"]" * 200) * 2_500, False), ((b"[" * 201 + b"]" * 199) * 2_500, True)],
+    ids=["quotes that are never closed", "as deep as may be, again and again", "deeper each time"],
+)
+def test_no_text_takes_longer_than_its_length_asks_for(text: bytes, deep: bool) -> None:
+    """Each of these took seconds or hours, and a shard's other records waited."""
+    began_s = time.thread_time()
+    assert is_too_deep(text) == deep
+    assert time.thread_time() - began_s < 2.0
 
 
 def loop(effective: dict[str, Any]) -> Bench:
