@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 import uuid
 
+from cpu import Watched, named
 from floor import PAYLOAD, SHARDS, consumer, producer, send, take
 
 from sfc.engine.commands import ReplyTo, Start
@@ -20,7 +22,7 @@ from sfc.wire.replies import decode_answer
 BLUEPRINT = "bench"
 
 
-def measure(a: argparse.Namespace) -> dict[str, float]:
+def measure(a: argparse.Namespace) -> dict[str, object]:
     topic, replies = f"{a.namespace}.commands", f"{a.namespace}.replies"
     me = uuid.uuid4().hex
     done = consumer(a.bootstrap, f"bench-{me}", replies)
@@ -50,6 +52,7 @@ def measure(a: argparse.Namespace) -> dict[str, float]:
     while started_at:
         for flow in ended():
             del started_at[flow]
+    cpu = Watched({"client": os.getpid(), **named(a.watch)})
     began = time.perf_counter()
     for _ in range(a.open):
         start()
@@ -66,6 +69,7 @@ def measure(a: argparse.Namespace) -> dict[str, float]:
         "flows_per_s": round(len(latencies_s) / lasted, 1),
         "p50_ms": round(latencies_s[len(latencies_s) // 2] * 1e3, 2),
         "p99_ms": round(latencies_s[int(len(latencies_s) * 0.99)] * 1e3, 2),
+        "cpu_s_per_1000": cpu.per_1000(len(latencies_s)),
     }
 
 
@@ -78,4 +82,5 @@ if __name__ == "__main__":
     ap.add_argument("definitions", type=int)
     ap.add_argument("--open", type=int, default=1)
     ap.add_argument("--seconds", type=float, default=10.0)
+    ap.add_argument("--watch", nargs="*", default=[], help="name=pid of processes whose CPU time is told")
     print(json.dumps(measure(ap.parse_args())))

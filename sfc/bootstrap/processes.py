@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from sfc.bootstrap.collector import spare_collections
 from sfc.bootstrap.gateway import start_gateway
 from sfc.bootstrap.parent import end_with_parent
 from sfc.bootstrap.roles import (
@@ -168,6 +169,7 @@ def _run_crew(settings: Settings, role: str, add: Callable[[Site, Crew], None]) 
     site: Site | None = _outliving_the_broker(settings, stop, lambda: open_site(settings))
     if site is not None:
         add(site, crew)
+        spare_collections()
         started.set()
         stop.wait()
         _log.info("stopping", action="stopping", role=role)

@@ -195,7 +195,7 @@ class BridgeRole:
                 f"an answer of task {route.task} came without the header {route.header}: a job's headers come back with its answer"
             )
         flow = token.partition("/")[0].encode()
-        received = decode_reply(flow, record.value, head, token)
+        received = decode_reply(flow, record.value, dict(head), token)
         return flow, received.command, received.bad_value
 
     def close(self) -> None:

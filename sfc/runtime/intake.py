@@ -30,7 +30,7 @@ class DefinitionsBehind(Exception):
 def read_command(record: Record) -> Received:
     """Raises Refused. The key of a command to a flow is the flow's id: any other would not be found again, or be somebody else's."""
     try:
-        received = decode_command(record.key, record.value, list(record.headers))
+        received = decode_command(record.key, record.value, record.headers)
     except MalformedRecord as e:
         raise Refused("unknown-token" if headers.find(record.headers, headers.JOB) else "no-command", e.message) from e
     command = received.command

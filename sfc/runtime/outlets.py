@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from sfc.engine.commands import Command
 from sfc.engine.effects import DispatchJob, Reply
 from sfc.errors import RecordTooLarge
 from sfc.log import get_logger
-from sfc.ports import Log
+from sfc.ports import Headers, Log, Producer
 from sfc.runtime.letters import send_letter
 from sfc.wire import FORMAT, headers
 from sfc.wire.commands import Mark, encode_command
@@ -19,7 +20,19 @@ from sfc.wire.topics import Names
 
 _log = get_logger()
 
-BATCHING_FROM = 20  # commands in a batch
+BATCHING_FROM = 20  # commands in a batch: effects of fewer leave at once
+GATHERED_MAX = 200  # effects that leave together
+
+
+class _Effect(NamedTuple):
+    """A record that waits for the others of its batch."""
+
+    topic: str
+    value: bytes
+    key: bytes
+    head: Headers
+    partition: int | None
+    lost: Callable[[str], None]
 
 
 class Outlets:
@@ -31,12 +44,15 @@ class Outlets:
         self._gapless = log.producer(gapless=True)
         self._single = log.producer()
         self._batching = log.producer(busy=True)
-        self._effects = self._single
+        self._gathering = False
+        self._gathered: list[_Effect] = []
 
     def expect(self, records: int) -> None:
-        """How many commands are about to be decided: effects of a few leave at once, those of many wait a millisecond for each other
-        (batches ten times larger). Records of one flow may so overtake each other; nothing rests on their order."""
-        self._effects = self._batching if records >= BATCHING_FROM else self._single
+        """How many commands are about to be decided: effects of a few leave at once, those of many together, some hundred at a time.
+        Deciding one takes longer than the client waits for the next record of its batch, so that without this nearly every record
+        would be a batch, and workers would answer them one by one. Records of one flow may so overtake each other; nothing rests on
+        their order."""
+        self._gathering = records >= BATCHING_FROM
 
     def command(self, partition: int, key: bytes, command: Command, source: str = "", mark: Mark = ()) -> None:
         """Appends a command to a shard."""
@@ -55,10 +71,7 @@ class Outlets:
         """Sends a job. ``failed`` hears, now or in a later ``poll`` or ``flush``, that its topic did not take it."""
         reply_to = job.target.reply_topic
         head = job_headers(job, reply_to or self._names.commands, None if reply_to else shard)
-        try:
-            self._effects.send(job.target.topic, job.value, job.flow.encode(), head, on_failure=lambda reason: failed(job, reason))
-        except RecordTooLarge as e:
-            failed(job, e.message)
+        self._effect(_Effect(job.target.topic, job.value, job.flow.encode(), head, None, lambda reason: failed(job, reason)))
 
     def reply(self, reply: Reply) -> None:
         """Sends an answer. One that is lost costs its caller a timeout, not more."""
@@ -66,22 +79,41 @@ class Outlets:
         def lost(reason: str) -> None:
             _log.warning("an answer was not delivered", action="reply-lost", flow=reply.flow, reason=reason)
 
+        self._effect(_Effect(reply.to.topic, encode_answer(reply), reply.to.key.encode(), [(headers.FORMAT, FORMAT)], 0, lost))
+
+    def _effect(self, effect: _Effect) -> None:
+        if not self._gathering:
+            self._leave(self._single, effect)
+            return
+        self._gathered.append(effect)
+        if len(self._gathered) >= GATHERED_MAX:
+            self._leave_together()
+
+    def _leave(self, producer: Producer, effect: _Effect) -> None:
         try:
-            self._effects.send(reply.to.topic, encode_answer(reply), reply.to.key.encode(), [(headers.FORMAT, FORMAT)], 0, lost)
+            producer.send(effect.topic, effect.value, effect.key, effect.head, effect.partition, effect.lost)
         except RecordTooLarge as e:
-            lost(e.message)
+            effect.lost(e.message)
+
+    def _leave_together(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        for effect in gathered:
+            self._leave(self._batching, effect)
 
     def dead_letter(self, letter: DeadLetter) -> None:
         """Sends a dead letter; losing one is losing a record, so it fails the interval (it is then sent again)."""
-        send_letter(self._effects, self._names, letter)
+        send_letter(self._single, self._names, letter)
 
     def poll(self) -> None:
+        """What is gathered leaves, and failures are told."""
+        self._leave_together()
         self._single.poll()
         self._batching.poll()
         self._gapless.poll()
 
     def flush(self) -> None:
         """Everything is acknowledged, or ProducerFailed is raised (EXACTLY-ONCE 17)."""
+        self._leave_together()
         self._single.flush()
         self._batching.flush()
         self._gapless.flush()

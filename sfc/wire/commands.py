@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -40,7 +41,7 @@ def encode_command(command: Command, source: str = "", mark: Mark = ()) -> tuple
     return _encoder.encode(command), head
 
 
-def decode_command(key: bytes | None, value: bytes | None, record_headers: RecordHeaders) -> Received:
+def decode_command(key: bytes | None, value: bytes | None, record_headers: Sequence[tuple[str, bytes]]) -> Received:
     """What a record of ``sfc.commands`` asks. Raises MalformedRecord with the reason of its dead letter.
 
     A record with ``sfc-command`` is SFC's own, one with only ``sfc-job`` is a reply.
@@ -65,15 +66,15 @@ def decode_command(key: bytes | None, value: bytes | None, record_headers: Recor
     token_bytes = found.get(headers.JOB)
     if token_bytes is None:
         raise MalformedRecord("neither sfc-command nor sfc-job among the headers: a command or a reply was expected")
-    return decode_reply(key, value, record_headers, token_bytes.decode("utf-8", "replace"))
+    return decode_reply(key, value, found, token_bytes.decode("utf-8", "replace"))
 
 
-def decode_reply(key: bytes | None, value: bytes | None, record_headers: RecordHeaders, token: str) -> Received:
-    """The command that a worker's reply with this token stands for. Raises MalformedRecord when the token makes no sense."""
+def decode_reply(key: bytes | None, value: bytes | None, found: Mapping[str, bytes], token: str) -> Received:
+    """The command that a worker's reply with this token and these headers stands for. Raises MalformedRecord when the token makes no
+    sense."""
     flow = parse_token(token).flow
     if key != flow.encode():
         raise MalformedRecord(f"the key {key!r} is not the flow of its token {token!r}: a reply goes back with key and headers of its job")
-    found: dict[str, bytes] = dict(record_headers)
     if headers.HEARTBEAT in found:
         return Received(Heartbeat(token))
     if headers.ERROR in found:

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from sfc.engine.effects import DispatchJob
 from sfc.wire import FORMAT, headers
 
 
+@lru_cache(maxsize=1_024)  # commands of one batch have one append time
 def rfc3339(time_ms: int) -> str:
     """Milliseconds since 1970 as RFC 3339 in UTC."""
     return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@lru_cache(maxsize=10_000)
+def _of_state(blueprint: str, version: int, state: str, resource: str) -> tuple[tuple[str, bytes], ...]:
+    """What all jobs of one state say."""
+    return (
+        (headers.BLUEPRINT, f"{blueprint}@{version}".encode()),
+        (headers.STATE, state.encode()),
+        (headers.TASK, resource.encode()),
+    )
 
 
 def job_headers(job: DispatchJob, reply_to: str, reply_partition: int | None) -> list[tuple[str, bytes]]:
@@ -19,9 +31,7 @@ def job_headers(job: DispatchJob, reply_to: str, reply_partition: int | None) ->
         (headers.FORMAT, FORMAT),
         (headers.JOB, job.token.encode()),
         (headers.FLOW, job.flow.encode()),
-        (headers.BLUEPRINT, f"{job.blueprint}@{job.version}".encode()),
-        (headers.STATE, job.state.encode()),
-        (headers.TASK, job.target.resource.encode()),
+        *_of_state(job.blueprint, job.version, job.state, job.target.resource),
         (headers.ATTEMPT, b"%d" % job.attempt),
         (headers.REPLY_TO, reply_to.encode()),
     ]

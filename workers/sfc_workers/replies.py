@@ -1,4 +1,8 @@
-"""Answers of jobs: the same key and headers, to the topic and partition that the job names (DESIGN: the worker contract)."""
+"""Answers of jobs: the same key and headers, to the topic and partition that the job names (the worker contract).
+
+To ``sfc.commands`` go of SFC's own headers only those that an answer is known by: what the others say the engine knows, and each costs
+worker, broker and engine time.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from sfc.engine.sizes import DATA_LIMIT
 from sfc.engine.turn import PAYLOAD_BYTES_MAX
 from sfc.errors import RecordTooLarge
 from sfc.log import get_logger
-from sfc.ports import Log, Producer
+from sfc.ports import Headers, Log, Producer
 from sfc.wire import headers
 from sfc_workers.job import Job
 
@@ -18,6 +22,13 @@ CAUSE_CHARACTERS_MAX = 1_000
 BUSY_FROM = 16  # jobs that came together: from here on a millisecond of batching and lz4 pay
 _ASK_AGAIN_S = 5.0
 _ENVELOPE_BYTES = 4_096  # what key and headers take at most, beside the value
+
+_SPARED = frozenset(
+    {
+        headers.FLOW, headers.BLUEPRINT, headers.STATE, headers.TASK, headers.ATTEMPT, headers.DEADLINE, headers.CREDENTIALS,
+        headers.REPLY_TO, headers.REPLY_PARTITION,
+    }
+)  # fmt: skip
 
 _log = get_logger()
 
@@ -51,7 +62,11 @@ class Replies:
             return False
         if len(value) > topic.value_bytes_max:
             value, extra = b"null", [*error_headers(DATA_LIMIT, _too_large(len(value), topic.value_bytes_max))]
-        head = [*job.record.headers, *extra] if extra else job.record.headers
+        head: Headers = job.record.headers
+        if number is not None:  # to the engine itself
+            head = [header for header in head if header[0] not in _SPARED]
+        if extra:
+            head = [*head, *extra]
         producer = self._busy if busy else self._alone
         try:
             producer.send(topic.name, value, job.record.key, head, partition)
