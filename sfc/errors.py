@@ -14,6 +14,7 @@
     │   ├── RecordTooLarge         over the topic's max.message.bytes
     │   ├── ProducerFenced         another owner took the transactional id
     │   └── ProducerFailed         records were lost or the outcome is unclear: start again from the log
+    │       ├── ShardUnclear       of one shard's transaction: that shard alone starts again
     │       └── TransactionAborted a record was refused and nothing of the transaction became visible: it may be written again
     ├── AccessRefused              who asks may not
     │   ├── NotAuthenticated       no key, or one that does not hold good
@@ -21,6 +22,7 @@
     ├── MalformedRecord            a record that can't be understood: becomes a dead letter
     ├── NoAnswer                   a command is on the log, and nobody answered in time
     ├── ShardStopped               a shard that must not go on: a torn or foreign log
+    ├── StoreFailed                an engine's local store can't be opened or written
     ├── RegistryError              the registry's database refused or failed
     │   └── RegistryUnavailable    it does not answer: it may do so again
     └── IndexFailed                the flow index refused or failed
@@ -123,6 +125,10 @@ class ProducerFailed(LogError):
     """Records were not delivered, or the outcome of a commit is unclear. The producer is spent; go back to the log."""
 
 
+class ShardUnclear(ProducerFailed):
+    """What became of one shard's transaction is unclear: the shard goes back to the log, and no other."""
+
+
 class TransactionAborted(ProducerFailed):
     """A transaction that refused a record: it is aborted, nothing of it is visible, and the producer can ``begin`` again.
 
@@ -144,6 +150,10 @@ class NoAnswer(SfcError):
 
 class ShardStopped(SfcError):
     """A shard that must not go on until an operator has looked at it."""
+
+
+class StoreFailed(SfcError):
+    """An engine's local store can't be opened or written. Nothing is lost: it is a copy of what is in the log."""
 
 
 class RegistryError(SfcError):

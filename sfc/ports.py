@@ -226,17 +226,22 @@ class Log(Protocol):
 
 
 class StateStore(Protocol):
-    """Scratch copy of the flow states of the shards of one lane, ordered by key. Nothing in it outlives the process's trust."""
+    """Local copy of the flow states of the shards of one lane, ordered by key. What stands in it counts only as far as the checkpoint says
+    (EXACTLY-ONCE 19)."""
 
     def get(self, shard: int, key: bytes) -> bytes | None: ...
 
-    def apply(self, shard: int, changes: Mapping[bytes, bytes | None]) -> None:
-        """Puts and (None) deletes, in one step."""
+    def apply(self, shard: int, changes: Mapping[bytes, bytes | None], checkpoint: bytes | None = None) -> None:
+        """Puts and (None) deletes, and writes the shard's checkpoint where one is given, in one step: after a crash all of it or nothing."""
+
+    def checkpoint(self, shard: int) -> bytes | None:
+        """As last given to ``apply``; None when there is none. No ``scan`` meets it."""
 
     def scan(self, shard: int, *, prefix: bytes = b"", after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Pairs in order of key, those with the prefix and behind ``after``."""
 
-    def wipe(self, shard: int) -> None: ...
+    def wipe(self, shard: int) -> None:
+        """Removes all of a shard, its checkpoint first."""
 
     def close(self) -> None: ...
 

@@ -1,4 +1,4 @@
-"""The state store in memory: the scratch copy of a lane's shards for tests and the embedded default."""
+"""The state store in memory: the local copy of a lane's shards for tests and the embedded default."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ class _Shard:
     def __init__(self) -> None:
         self.values: dict[bytes, bytes] = {}
         self.order: list[bytes] | None = []  # the keys in order; None: to be sorted again
+        self.checkpoint: bytes | None = None
 
 
 class MemoryStateStore:
@@ -22,8 +23,10 @@ class MemoryStateStore:
         found = self._shards.get(shard)
         return found.values.get(key) if found else None
 
-    def apply(self, shard: int, changes: Mapping[bytes, bytes | None]) -> None:
+    def apply(self, shard: int, changes: Mapping[bytes, bytes | None], checkpoint: bytes | None = None) -> None:
         into = self._shards.setdefault(shard, _Shard())
+        if checkpoint is not None:
+            into.checkpoint = checkpoint
         values = into.values
         for key, value in changes.items():
             if value is None:
@@ -33,6 +36,10 @@ class MemoryStateStore:
                 if key not in values:
                     into.order = None
                 values[key] = value
+
+    def checkpoint(self, shard: int) -> bytes | None:
+        found = self._shards.get(shard)
+        return found.checkpoint if found else None
 
     def scan(self, shard: int, *, prefix: bytes = b"", after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Pairs as they are when the scan comes to them; keys put meanwhile are not among them."""

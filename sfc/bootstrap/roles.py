@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfc.bootstrap.site import Site
 from sfc.errors import BadInput
-from sfc.ports import StateStore, TopicSpec
+from sfc.ports import TopicSpec
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.roles import Crew, Role
 from sfc.wire.topics import job_topic
 
 if TYPE_CHECKING:
+    from sfc.bootstrap.stores import KeptStore
     from sfc.runtime.answers import Answers
 
 
@@ -38,32 +36,26 @@ class Shared:
 
 
 def engine_role(site: Site) -> Role:
-    """A lane with its store: LMDB beside Kafka, memory beside the embedded log."""
+    """A lane with its store."""
+    from sfc.bootstrap.stores import open_store
     from sfc.runtime.lane import Lane, LaneLimits
 
     s = site.settings
     limits = LaneLimits(s.interval_ms / 1000, s.interval_commands_max, s.interval_bytes_max)
-    store, folder = _store(site)
-    lane = Lane(site.log, site.names, site.shards, site.definitions(), store, site.clock, limits)
-    return _WithStore(lane, store, folder)
-
-
-def _store(site: Site) -> tuple[StateStore, Path | None]:
-    if not site.settings.kafka:
-        from sfc.adapters.memory_store import MemoryStateStore
-
-        return MemoryStateStore(), None
-    from sfc.adapters.lmdb_store import LmdbStore
-
-    folder = Path(tempfile.mkdtemp(prefix="sfc-lane-"))
-    return LmdbStore(folder), folder
+    kept = open_store(site)
+    try:
+        lane = Lane(site.log, site.names, site.shards, site.definitions(), kept.store, site.clock, limits)
+    except BaseException:
+        kept.close()
+        raise
+    return _WithStore(lane, kept)
 
 
 class _WithStore:
-    """A lane and the scratch store that goes with it."""
+    """A lane and the store that goes with it."""
 
-    def __init__(self, lane: Any, store: StateStore, folder: Path | None) -> None:
-        self._lane, self._store, self._folder = lane, store, folder
+    def __init__(self, lane: Any, kept: KeptStore) -> None:
+        self._lane, self._kept = lane, kept
 
     @property
     def ready(self) -> bool:
@@ -76,9 +68,7 @@ class _WithStore:
         try:
             self._lane.close()
         finally:
-            self._store.close()
-            if self._folder is not None:
-                shutil.rmtree(self._folder, ignore_errors=True)
+            self._kept.close()
 
 
 def watch_role(site: Site) -> Role:

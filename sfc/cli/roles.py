@@ -82,9 +82,18 @@ def demo(
     raise typer.Exit(code)
 
 
-def engine(kafka: Kafka = None, port: Port = None) -> None:
+def engine(
+    state_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--state-dir", file_okay=False, help="Directory of the local copy of flow states, for quick restarts (SFC_STATE_DIR)."
+        ),
+    ] = None,
+    kafka: Kafka = None,
+    port: Port = None,
+) -> None:
     """Run a flow engine: it decides what each flow does next."""
-    settings = context.settings(kafka=kafka, port=port)
+    settings = context.settings(kafka=kafka, port=port, state_dir=state_dir)
     from sfc import bootstrap
 
     context.log_as(settings)

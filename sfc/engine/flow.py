@@ -132,7 +132,35 @@ def items_of(branch: Branch) -> list[Any]:
     return items
 
 
-def next_due_ms(flow: Flow) -> int:
+class BranchGlance(Struct, frozen=True, omit_defaults=True):
+    """What a restore looks at of a branch."""
+
+    state: str = ""
+    phase: Phase = "entered"
+    token: str = ""
+    due_ms: int = 0
+    heartbeat_due_ms: int = 0
+
+
+class Glance(Struct, frozen=True, omit_defaults=True):
+    """What a restore looks at of each flow of its shard: read from the same bytes as a Flow, in a fraction of the time."""
+
+    id: str
+    blueprint: str
+    version: int
+    hash: str
+    status: Status = "RUNNING"
+    due_ms: int = 0
+    branches: dict[int, BranchGlance] = field(default_factory=dict)
+    held_since_ms: int = 0
+    yielded_ms: int = 0
+
+    @property
+    def running(self) -> bool:
+        return self.status == "RUNNING"
+
+
+def next_due_ms(flow: Flow | Glance) -> int:
     """When the flow's next timer is due, in milliseconds since 1970; 0 when it has none or they stand still."""
     if flow.held_since_ms and flow.running:
         return 0

@@ -58,7 +58,7 @@ class Overlay:
 def write_interval(
     fence: Transaction, names: Names, shard: ShardState, overlay: Overlay, store: StateStore, reply_topic_of_jobs: str
 ) -> dict[bytes, bytes | None]:
-    """Commits the interval in one transaction; returns what has changed in the shard's states.
+    """Commits the interval in one transaction; returns what has changed in the shard's states, its own record included.
 
     1. begin
     2. states of the flows that are kept, tombstones of those that were kept before; nothing for a flow that came and went
@@ -98,7 +98,9 @@ def write_interval(
     if refused:
         fence.abort()
         raise TransactionAborted(f"a job is larger than its topic takes: {refused[0][2]}", tuple(refused))
-    fence.send(names.state, encode_shard(shard), shard_key(number), head, number)  # 5
+    own = shard_key(number)
+    changes[own] = encode_shard(shard)
+    fence.send(names.state, changes[own], own, head, number)  # 5
     fence.commit()  # 6
     return changes
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sfc.errors import LogError, LogUnavailable, ProducerFailed, ProducerFenced, ShardStopped
+from sfc.errors import LogError, LogUnavailable, ProducerFailed, ProducerFenced, ShardStopped, ShardUnclear
 from sfc.log import get_logger
 from sfc.ports import Clock, Consumer, Log, Partition, Position, Record, StateStore
 from sfc.runtime import metrics
@@ -16,12 +16,15 @@ from sfc.runtime.definitions import Definitions
 from sfc.runtime.intake import DefinitionsBehind
 from sfc.runtime.outlets import Outlets
 from sfc.runtime.shard import OwnedShard
+from sfc.runtime.taking import Taking
 from sfc.wire.topics import Names
 
 _log = get_logger()
 
 LOOK_AGAIN_S = 0.02  # for definitions that a start waits for
 AHEAD_MS_MAX = 5_000  # a record further ahead of the engine's clock waits (EXACTLY-ONCE 6)
+TAKING_SLICE_S = 0.05  # of a turn, for the shard that is being restored: the others wait no longer
+TAKE_AGAIN_S = 0.5  # after a log that did not answer
 GROUP_COMMIT_S = 2.0  # the group's own offsets serve lag displays only
 
 
@@ -60,6 +63,8 @@ class Lane:
         self._shards: dict[int, OwnedShard] = {}
         self._stopped: dict[int, str] = {}  # shards that must not go on, and why
         self._to_take: list[int] = []
+        self._taking: Taking | None = None  # the first of those
+        self._take_again_s = 0.0  # not before
         self._moved: set[int] = set()  # revoked or assigned anew during the call that took the batch
         self._ahead: dict[int, tuple[Record, int]] = {}  # what a shard waits before: for this engine's clock, or for its definitions
         self._commit_due_s: dict[int, float] = {}
@@ -165,6 +170,8 @@ class Lane:
     def _wait_s(self, timeout_s: float) -> float:
         """No longer than until the next commit or tick is due, or definitions that are awaited may have come."""
         now_s = self._clock.monotonic_s()
+        if self._to_take:
+            timeout_s = min(timeout_s, self._take_again_s - now_s)
         if any(position > self._definitions.position for _, position in self._ahead.values()):
             timeout_s = min(timeout_s, LOOK_AGAIN_S)
         for number, shard in self._shards.items():
@@ -213,11 +220,18 @@ class Lane:
                 )
 
     def _guarded(self, shard: OwnedShard, act: Callable[[], None]) -> None:
-        """What ends one shard ends no other: fenced, it is somebody else's; stopped, it waits for an operator."""
+        """What ends one shard ends no other: fenced, it is somebody else's; stopped, it waits for an operator; with a transaction of
+        which nobody knows, it is restored (EXACTLY-ONCE 23)."""
         try:
             act()
         except (ProducerFenced, ShardStopped) as e:
             self._ended(shard, e)
+        except ShardUnclear as e:
+            _log.warning(e.message, action="shard-restarted", shard=shard.number)
+            metrics.SHARD_RESTARTS.inc()
+            self._drop(shard)
+            if shard.number not in self._to_take:
+                self._to_take.append(shard.number)
 
     def _ended(self, shard: OwnedShard, why: ProducerFenced | ShardStopped) -> None:
         if isinstance(why, ShardStopped):
@@ -250,6 +264,7 @@ class Lane:
                     failed = e
                 else:
                     _log.debug("gave a shard up", action="shard-given-up", shard=shard.number)
+                self._forget(partition.number)  # whatever became of it: it is not ours
         if failed is not None:
             raise failed
 
@@ -267,45 +282,77 @@ class Lane:
         self._ahead.pop(number, None)
         if number in self._to_take:
             self._to_take.remove(number)
+        if self._taking is not None and self._taking.number == number:
+            self._leave_taking()
 
     def _take_assigned(self) -> None:
-        while self._to_take:
+        """One shard after the other, and of a turn no more than a slice: those that are here go on meanwhile."""
+        until_s = self._clock.monotonic_s() + TAKING_SLICE_S
+        while self._to_take and self._clock.monotonic_s() >= self._take_again_s:
             number = self._to_take[0]
-            self._take_shard(number)
-            self._to_take.remove(number)
+            try:
+                taken = self._take_on(number, until_s)
+            except ShardStopped as e:
+                self._leave_taking()
+                self._to_take.remove(number)
+                self._stop(number, e)
+            except ProducerFenced as e:  # while it was taken; only a new assignment says whose it is
+                self._leave_taking()
+                self._to_take.remove(number)
+                _log.warning("another engine has taken the shard", action="shard-fenced", shard=number, reason=e.message)
+            except (ProducerFailed, LogUnavailable) as e:
+                self._leave_taking()
+                self._to_take.append(self._to_take.pop(0))
+                self._take_again_s = self._clock.monotonic_s() + TAKE_AGAIN_S
+                _log.warning(e.message, action="shard-not-taken", shard=number)
+            else:
+                if taken is not None:
+                    self._own(taken)
+                    self._to_take.remove(number)
+            if self._clock.monotonic_s() >= until_s:
+                return
 
-    def _take_shard(self, number: int) -> None:
-        """Fence, restore, and only then begin to read, at the shard's own position (EXACTLY-ONCE 13)."""
-        began_s = self._clock.monotonic_s()
-        self._ahead.pop(number, None)
-        old = self._shards.pop(number, None)
-        if old is not None:
-            old.drop()
-        partition = Partition(self._names.commands, number)
+    def _take_on(self, number: int, until_s: float) -> Taking | None:
+        """Fence and restore, in portions; when it returns what was taken, all is done but to begin."""
         self._moved.add(number)  # whatever the batch in hand has of it is read again
-        try:
-            self._definitions.read_to_end()  # every version that its flows may have (EXACTLY-ONCE 32)
-            shard = OwnedShard(
-                number, self._log_port, self._names, self._shard_count, self._definitions, self._store, self._outlets, self._clock
-            )
-        except ShardStopped as e:
-            self._stop(number, e)
-            return
-        position = shard.state.next_offset
-        try:
-            self._check_position(partition, position)
-        except ShardStopped as e:
-            self._stop(number, e)
-            shard.drop()
-            return
+        taking = self._taking
+        if taking is None:
+            self._ahead.pop(number, None)
+            old = self._shards.pop(number, None)
+            if old is not None:
+                old.drop()
+            self._taking = taking = Taking(number, self._log_port, self._names, self._store, self._definitions, self._clock)
+        if not taking.step(until_s):
+            return None
+        assert taking.state is not None
+        self._check_position(Partition(self._names.commands, number), taking.state.next_offset)
+        return taking
+
+    def _own(self, taken: Taking) -> None:
+        """Begins to read, at the shard's own position (EXACTLY-ONCE 13)."""
+        shard = OwnedShard(
+            taken, self._log_port, self._names, self._shard_count, self._definitions, self._store, self._outlets, self._clock
+        )
+        taken.close()
+        self._taking = None
+        number = shard.number
         self._shards[number] = shard
         self._commit_due_s.pop(number, None)
-        self._consumer.start(partition, position)
+        self._consumer.start(Partition(self._names.commands, number), shard.state.next_offset)
         metrics.SHARDS_OWNED.set(len(self._shards))
-        took_s = self._clock.monotonic_s() - began_s
+        took_s = self._clock.monotonic_s() - taken.began_s
         metrics.RESTORES.inc()
         metrics.RESTORE_SECONDS.observe(took_s)
-        _log.debug("took a shard", action="shard-taken", shard=number, offset=position, seconds=round(took_s, 3))
+        _log.debug(
+            "took a shard", action="shard-taken", shard=number, offset=shard.state.next_offset, seconds=round(took_s, 3),
+            records=taken.records, cold=taken.cold,
+        )  # fmt: skip
+
+    def _leave_taking(self) -> None:
+        """Lets go of a shard that is not taken in full."""
+        taking, self._taking = self._taking, None
+        if taking is not None:
+            taking.drop()
 
     def _check_position(self, partition: Partition, position: int) -> None:
         """Raises ShardStopped when the log has not what comes next for the shard."""
@@ -340,6 +387,7 @@ class Lane:
         metrics.SHARDS_OWNED.set(0)
         for shard in shards:
             shard.drop()
+        self._leave_taking()
 
     def _start_again(self, why: LogError) -> None:
         """A producer is spent, or a commit's outcome is unclear: new producers, and every shard from the log (EXACTLY-ONCE 23)."""

@@ -23,12 +23,14 @@ INTERVAL_COMMANDS = Histogram(
 )
 SHARDS_OWNED = Gauge("sfc_shards_owned", "Shards that this process owns.")
 RESTORES = Counter("sfc_restores", "Shards restored from the log after this process took them.")
+RESTORED_RECORDS = Counter("sfc_restored_records", "Records of sfc.state read to restore shards.")
 RESTORE_SECONDS = Histogram(
     "sfc_restore_seconds", "Time to restore one shard from the log.", buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 )
 CLOCK_SKEW = Gauge("sfc_clock_skew_seconds", "How far this engine's clock was ahead of the log's at its last tick.")
 FENCED = Counter("sfc_shards_fenced", "Times that another owner took a shard of this process.")
 LANE_RESTARTS = Counter("sfc_lane_restarts", "Times that a lane began again from the log because a producer was spent.")
+SHARD_RESTARTS = Counter("sfc_shard_restarts", "Times that a shard was restored because the outcome of its transaction was unclear.")
 SHARD_HELD = Gauge(
     "sfc_shard_held_seconds",
     "How long an open transaction of others has kept the shard's commands from being read.",

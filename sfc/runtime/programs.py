@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sfc.engine.commands import Start
-from sfc.engine.flow import Flow
+from sfc.engine.flow import Flow, Glance
 from sfc.engine.program import Program
 from sfc.engine.start import UNKNOWN
 from sfc.engine.turn import Missing
@@ -26,7 +26,7 @@ class Programs:
         """Everything before this offset of ``sfc.definitions`` is known here."""
         return self._definitions.position
 
-    def of(self, flow: Flow | None) -> Program | None:
+    def of(self, flow: Flow | Glance | None) -> Program | None:
         """What the flow runs. Raises ShardStopped when it lives and this engine can't tell what it would do next: one that knows the
         version would decide something else."""
         if flow is None:

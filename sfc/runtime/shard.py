@@ -25,25 +25,24 @@ from sfc.engine.effects import DispatchJob, RefuseStart, Reply, SendCommand
 from sfc.engine.evolve import kept
 from sfc.engine.flow import Flow, next_due_ms
 from sfc.engine.limits import REASON_CHARACTERS_MAX
-from sfc.engine.rules import RULES
 from sfc.engine.shard import HoldRecord, Waking, held_by, inherit, subjects_of
 from sfc.engine.sizes import DATA_LIMIT
 from sfc.engine.start import EXISTS
 from sfc.engine.turn import Decision, Missing
-from sfc.errors import RecordTooLarge, ShardStopped, TransactionAborted
+from sfc.errors import LogUnavailable, ProducerFailed, RecordTooLarge, ShardStopped, ShardUnclear, TransactionAborted
 from sfc.log import get_logger
-from sfc.ports import Clock, Log, Record, StateStore, Transaction
+from sfc.ports import Clock, Log, Partition, Record, StateStore, Transaction
 from sfc.runtime import metrics
 from sfc.runtime.carrier import topic_id_of
+from sfc.runtime.checkpoint import Progress
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.intake import read_command
 from sfc.runtime.interval import Overlay, write_interval
 from sfc.runtime.letters import Refused, letter_of
 from sfc.runtime.outlets import Outlets
 from sfc.runtime.programs import Programs
-from sfc.runtime.restore import restore
+from sfc.runtime.taking import Taking
 from sfc.runtime.ticks import Ticks
-from sfc.runtime.timers import Timers
 from sfc.runtime.waking import flows_behind
 from sfc.wire.commands import Received
 from sfc.wire.dead_letters import DeadLetter
@@ -61,11 +60,11 @@ SLOW_COMMIT_S = 1.0  # then the producer is renewed (EXACTLY-ONCE 24)
 
 
 class OwnedShard:
-    """Taking it fences its former owner and restores it. Raises ShardStopped when it must not be taken."""
+    """What a Taking has made ready: fenced, restored, and only then this."""
 
     def __init__(
         self,
-        number: int,
+        taken: Taking,
         log: Log,
         names: Names,
         shards: int,
@@ -74,7 +73,10 @@ class OwnedShard:
         outlets: Outlets,
         clock: Clock,
     ) -> None:
+        assert taken.state is not None  # it is done
+        number = taken.number
         self.number = number
+        self.state = taken.state
         self._log_port = log
         self._names = names
         self._shards = shards
@@ -83,51 +85,20 @@ class OwnedShard:
         self._outlets = outlets
         self._clock = clock
         self._decoded: OrderedDict[str, Flow] = OrderedDict()
-        self._timers = Timers()
+        self._timers = taken.timers
         self._ticks = Ticks(number, self._timers, clock)
+        self._progress = Progress(taken.place, log, Partition(names.state, number), clock)
         self._commands_topic_id = self._topic_id(names.commands)
         self._known_topics: set[str] = set()
         self._sent = 0  # commands to shards that the command at hand has led to
         self.overlay = Overlay()
-        self._fence: Transaction = log.transaction(names.transactional_id(number))
-        try:
-            self.state = restore(log, names, number, store)
-            self._check_rules()
-            self._recover_timers()
-        except BaseException:
-            self._fence.close()
-            raise
+        self._fence: Transaction = taken.fence
+        for flow_id, token in taken.open:
+            self._append(flow_id, Dispatched(token))
 
     def _topic_id(self, topic: str) -> str:
         info = self._log_port.describe(topic)
         return info.id if info else ""
-
-    def _check_rules(self) -> None:
-        """EXACTLY-ONCE 10: a shard is decided again only by the rules that it was decided by."""
-        state = self.state
-        if state.interval and (state.rules > RULES or (state.rules < RULES and not state.closed)):
-            raise ShardStopped(
-                f"shard {self.number} was decided by rules number {state.rules}{'' if state.closed else ' and not closed'},"
-                f" this engine has {RULES}: an engine of that release must take it and stop cleanly first"
-            )
-        state.rules = RULES
-        state.closed = False
-
-    def _recover_timers(self) -> None:
-        """The due order, and ``dispatched`` for exactly-once jobs without reply that are still open (EXACTLY-ONCE 31)."""
-        for key, value in self._store.scan(self.number):
-            if key.startswith(b"/"):
-                continue
-            flow = decode_flow(value)
-            self._timers.set(flow.id, next_due_ms(flow))
-            if flow.running:
-                for branch in flow.branches.values():
-                    if branch.phase == "job" and branch.token and self._is_topic_state(flow, branch.state):
-                        self._append(flow.id, Dispatched(branch.token))
-
-    def _is_topic_state(self, flow: Flow, state: str) -> bool:
-        program = self._programs.of(flow)
-        return program is not None and state in program.targets and program.targets[state].kind == "topic"
 
     # -- taking commands -------------------------------------------------------------------------------------------------
 
@@ -389,7 +360,8 @@ class OwnedShard:
     def commit(self) -> None:
         """Ends the interval: effects are acknowledged, then everything of the shard goes out in one transaction, or nothing.
 
-        Raises ProducerFenced (the shard is not ours any more), ProducerFailed (outcome unclear: restore from the log).
+        Raises ProducerFenced (the shard is not ours any more), ShardUnclear (its transaction failed, or nobody knows: restore it from
+        the log), ProducerFailed (an effect was lost: restore all from the log).
         """
         overlay = self.overlay
         if not overlay:
@@ -398,8 +370,9 @@ class OwnedShard:
         self._outlets.flush()
         began_s = self._clock.monotonic_s()
         self.state.interval += 1
+        checkpoint = self._progress.before_commit(len(overlay.flows) + 1, self.state.interval)
         changes = self._write(overlay)
-        self._store.apply(self.number, changes)
+        self._store.apply(self.number, changes, checkpoint)
         self.overlay = Overlay()
         _count(overlay)
         while len(self._decoded) > DECODED_FLOWS_MAX:
@@ -420,11 +393,13 @@ class OwnedShard:
             except TransactionAborted as e:
                 refused = self._refused(overlay.jobs, e, alone=attempt <= REFUSED_ALONE)
                 if not refused:
-                    raise
+                    raise ShardUnclear(e.message) from e
                 self._fail_jobs(overlay, refused, e.message)
                 # The client counts the refused records: "skipped sequence numbers", when the same partition gets others (librdkafka).
                 self._renew_fence("a transaction was refused")
                 self._outlets.flush()
+            except ProducerFailed as e:
+                raise ShardUnclear(e.message) from e
             except RecordTooLarge as e:  # what decide lets through is smaller; the limits of the topics were lowered, say
                 raise ShardStopped(f"shard {self.number} can't write its interval: {e.message}") from e
 
@@ -461,7 +436,10 @@ class OwnedShard:
         """Only straight after a commit or an abort that succeeded: until then the shard was ours."""
         _log.warning(f"{why}; the transactional producer is renewed", action="fence-renewed", shard=self.number)
         self._fence.close()
-        self._fence = self._log_port.transaction(self._names.transactional_id(self.number))
+        try:
+            self._fence = self._log_port.transaction(self._names.transactional_id(self.number))
+        except (ProducerFailed, LogUnavailable) as e:
+            raise ShardUnclear(e.message) from e
 
     def give_up(self) -> None:
         """Commits with ``closed``, so that an engine with other rules may take the shard, and lets go of it."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from sfc.engine.flow import Flow
+from sfc.engine.flow import Flow, Glance
 from sfc.engine.shard import ShardState
 from sfc.errors import MalformedRecord
 from sfc.wire import FORMAT, headers
 
 _encoder = msgspec.json.Encoder()
 _decode_flow = msgspec.json.Decoder(Flow).decode
+_decode_glance = msgspec.json.Decoder(Glance).decode
 _decode_shard = msgspec.json.Decoder(ShardState).decode
 
 
@@ -25,6 +26,14 @@ def encode_flow(flow: Flow) -> bytes:
 def decode_flow(value: bytes) -> Flow:
     try:
         return _decode_flow(value)
+    except msgspec.DecodeError as e:
+        raise MalformedRecord(f"a flow's state that can't be read: {e}") from e
+
+
+def glance_at(value: bytes) -> Glance:
+    """What a restore needs of a flow's state."""
+    try:
+        return _decode_glance(value)
     except msgspec.DecodeError as e:
         raise MalformedRecord(f"a flow's state that can't be read: {e}") from e
 

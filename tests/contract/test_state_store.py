@@ -54,3 +54,14 @@ def test_a_scan_keeps_to_its_prefix_and_begins_behind_a_key(store: StateStore) -
     assert [key for key, _ in store.scan(0, prefix=b"f:", after=b"a")] == [b"f:1", b"f:2", b"f:3"]
     assert list(store.scan(0, prefix=b"f:", after=b"z")) == []
     assert list(store.scan(0, prefix=b"nothing")) == []
+
+
+def test_a_checkpoint_is_written_with_the_changes_and_no_scan_meets_it(store: StateStore) -> None:
+    assert store.checkpoint(0) is None
+    store.apply(0, {b"a": b"1"}, b"first")
+    store.apply(1, {}, b"other")
+    store.apply(0, {b"b": b"2"})
+    assert (store.checkpoint(0), store.checkpoint(1), store.checkpoint(2)) == (b"first", b"other", None)
+    assert [key for key, _ in store.scan(0)] == [b"a", b"b"]
+    store.wipe(0)
+    assert (store.checkpoint(0), store.checkpoint(1)) == (None, b"other")

@@ -1,0 +1,108 @@
+"""A shard on its way to a lane: fenced, restored in portions, its due order found (EXACTLY-ONCE 13)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sfc.engine.flow import next_due_ms
+from sfc.engine.rules import RULES
+from sfc.engine.shard import ShardState
+from sfc.errors import ShardStopped
+from sfc.ports import Clock, Log, StateStore, Transaction
+from sfc.runtime.checkpoint import Place, place_of
+from sfc.runtime.definitions import Definitions
+from sfc.runtime.programs import Programs
+from sfc.runtime.restore import Restore
+from sfc.runtime.timers import Timers
+from sfc.wire.state import glance_at
+from sfc.wire.topics import Names
+
+_LOOK_AT_CLOCK = 500  # flows between two looks at the clock
+
+
+class Taking:
+    """Making it fences the shard's former owner. ``step`` until it says True; then ``state``, ``fence`` and the rest are the shard's.
+
+    Between two steps the lane's other shards go on. Nothing is decided and nothing is sent meanwhile.
+    """
+
+    def __init__(self, number: int, log: Log, names: Names, store: StateStore, definitions: Definitions, clock: Clock) -> None:
+        self.number = number
+        self.began_s = clock.monotonic_s()
+        self._store = store
+        self._clock = clock
+        self._programs = Programs(number, definitions)
+        definitions.read_to_end()  # every version that its flows may have (EXACTLY-ONCE 32)
+        self.place: Place = place_of(log, names)
+        self.fence: Transaction = log.transaction(names.transactional_id(number))
+        self.state: ShardState | None = None
+        self.timers = Timers()
+        self.open: list[tuple[str, str]] = []  # flows and tokens of exactly-once jobs without reply that may be done (EXACTLY-ONCE 31)
+        self._looking: Iterator[None] | None = None
+        try:
+            self._restore = Restore(log, names, number, store, self.place, clock)
+        except BaseException:
+            self.fence.close()
+            raise
+
+    @property
+    def records(self) -> int:
+        """How many were read of ``sfc.state``."""
+        return self._restore.records
+
+    @property
+    def cold(self) -> str:
+        """Why the local store could not be gone on from; "" when it could."""
+        return self._restore.cold
+
+    def step(self, until_s: float) -> bool:
+        """Goes on until the monotonic clock says ``until_s``. Whether all is done. Raises ShardStopped when it must not be taken."""
+        while self.state is None:
+            if not self._restore.step(until_s):
+                return False
+            state = self._restore.finish()
+            if state is not None:
+                _check_rules(state)
+                self.state = state
+        if self._looking is None:
+            self._restore.close()
+            self._looking = self._look_at_flows()
+        return all(self._clock.monotonic_s() < until_s for _ in self._looking)
+
+    def _look_at_flows(self) -> Iterator[None]:
+        """Finds the due order, and ``topic:`` states that wait to hear that they are dispatched; yields now and then."""
+        looked = 0
+        for key, value in self._store.scan(self.number):
+            if key.startswith(b"/"):
+                continue
+            flow = glance_at(value)
+            self.timers.set(flow.id, next_due_ms(flow))
+            if flow.running:
+                for branch in flow.branches.values():
+                    if branch.phase == "job" and branch.token:
+                        program = self._programs.of(flow)
+                        if program is not None and branch.state in program.targets and program.targets[branch.state].kind == "topic":
+                            self.open.append((flow.id, branch.token))
+            looked += 1
+            if looked % _LOOK_AT_CLOCK == 0:
+                yield
+
+    def close(self) -> None:
+        """Lets go of it, before or after it is done; a shard that was made of it has the fence."""
+        self._restore.close()
+
+    def drop(self) -> None:
+        """Lets go of the shard."""
+        self.close()
+        self.fence.close()
+
+
+def _check_rules(state: ShardState) -> None:
+    """EXACTLY-ONCE 10: a shard is decided again only by the rules that it was decided by."""
+    if state.interval and (state.rules > RULES or (state.rules < RULES and not state.closed)):
+        raise ShardStopped(
+            f"shard {state.number} was decided by rules number {state.rules}{'' if state.closed else ' and not closed'},"
+            f" this engine has {RULES}: an engine of that release must take it and stop cleanly first"
+        )
+    state.rules = RULES
+    state.closed = False
