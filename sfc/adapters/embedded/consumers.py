@@ -193,7 +193,7 @@ class EmbeddedConsumer:
                     other.wake.notify()
 
     def _find_positions(self) -> None:
-        for at in list(self._waiting):
+        for at in sorted(self._waiting):  # in the same order each time
             # A position that an open transaction is about to commit: who started before it would repeat the records.
             if at not in self._cursor.paused and at not in self.group.pending and self._broker.find(at) is not None:
                 self._waiting.discard(at)

@@ -1,0 +1,105 @@
+"""The end of a run: the faults stop, whatever waits for a person gets its answer, and the world goes on until nothing is left to do."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sfc.engine.commands import Resume, Signal
+from sfc.ports import Partition
+from sfc.testing.simulation.births import tell
+from sfc.testing.simulation.worker import Worker
+from sfc.testing.simulation.world import NAMES, SHARDS, World
+
+ROUNDS_MAX = 1_500
+IDLE_MS = 250  # what a round without work takes
+IDLE_ROUNDS = 16  # in a row: members that are gone are put out of their groups by then, roles are made anew
+
+
+def let_end(world: World) -> None:
+    """Breaks ``everything-ends`` when something does not."""
+    calm(world)
+    idle = 0
+    for _ in range(ROUNDS_MAX):
+        done = sum(world.turn(process) for process in list(world.processes) if process.runnable)
+        world.steps += len(world.processes)
+        if done or _committing(world):
+            idle = 0
+            world.clock.advance(50)
+            continue
+        idle += 1
+        world.clock.advance(IDLE_MS)
+        if idle < IDLE_ROUNDS or not all(p.role is not None for p in world.processes):
+            continue
+        idle = 0
+        if _over(world):
+            return
+        _answer_signals(world)
+        _leap(world)
+    _complain(world)
+
+
+def calm(world: World) -> None:
+    """No fault from now on."""
+    world.append_clock.shift_ms = 0
+    world.tricks.clear()
+    for process in world.processes:
+        traps = process.log.traps
+        traps.armed.clear()
+        process.clock.skew_ms = 0
+        process.log.lagging = process.log.definitions_lag = 0
+        if isinstance(process.role, Worker):
+            process.role.calm = True
+
+
+def _committing(world: World) -> bool:
+    return any(shard.overlay for _, lane in world.lanes() for shard in lane.shards.values())
+
+
+def _over(world: World) -> bool:
+    lives = world.watcher.histories.all.values()
+    return all(life.ended for life in lives) and not _unread(world)
+
+
+def _unread(world: World) -> list[str]:
+    """What has come and was not taken."""
+    left = []
+    for shard, state in _positions(world).items():
+        at = Partition(NAMES.commands, shard)
+        end = world.log.ends([at])[at]
+        if state < end:
+            left.append(f"{NAMES.commands}-{shard} was taken up to {state} of {end}")
+    return left
+
+
+def _positions(world: World) -> dict[int, int]:
+    return {n: state.next_offset if (state := world.watcher.shards.get(n)) else 0 for n in range(SHARDS)}
+
+
+def _answer_signals(world: World) -> None:
+    for life in list(world.watcher.histories.all.values()):
+        flow = life.flow
+        if flow is None or life.ended:
+            continue
+        if flow.paused:
+            tell(world, life.id, Resume())
+        if any(branch.phase == "job" and branch.state in ("Ask", "Again") for branch in flow.branches.values()):
+            tell(world, life.id, Signal("go", {"by": "the end"}))
+
+
+def _leap(world: World) -> None:
+    """To the next moment when something is due."""
+    waits = [min(s.next_tick_in_s() for s in lane.shards.values()) for _, lane in world.lanes() if lane.shards]
+    for process in world.processes:
+        if isinstance(process.role, Worker) and (due_ms := process.role.next_ms()) is not None:
+            waits.append((due_ms - process.clock.now_ms()) / 1000)
+    next_s = min(waits, default=float("inf"))
+    if 0 < next_s < float("inf"):
+        world.clock.jump(int(next_s * 1000) + 1)
+
+
+def _complain(world: World) -> None:
+    open_lives = [life for life in world.watcher.histories.all.values() if not life.ended]
+    what = "; ".join(_unread(world)) or "nothing is left to be taken"
+    told = [f"{life.id} ({life.flow and msgspec.json.encode(life.flow.branches).decode()[:500]})" for life in open_lives[:3]]
+    owned = {p.name: sorted(lane.shards) for p, lane in world.lanes()}
+    world.fail("everything-ends", f"{len(open_lives)} flows have not ended: {', '.join(told)}; {what}; engines have {owned}")

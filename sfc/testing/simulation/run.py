@@ -1,0 +1,59 @@
+"""One run: the plan is carried out, then the faults stop, and everything that was begun must end."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from sfc.testing.simulation.births import start_flow
+from sfc.testing.simulation.broken import Report
+from sfc.testing.simulation.ending import let_end
+from sfc.testing.simulation.faults import KINDS
+from sfc.testing.simulation.plan import Plan, Size, plan_of
+from sfc.testing.simulation.world import World, quiet
+
+SIZE = Size()
+
+
+def simulate(seed: int, *, size: Size = SIZE) -> Report:
+    """One run of this seed. Raises Broken at the first invariant that does not hold."""
+    return carry_out(plan_of(seed, size, tuple((name, kind.weight) for name, kind in KINDS.items())))
+
+
+def carry_out(plan: Plan) -> Report:
+    """Raises Broken."""
+    with _silence():
+        world = World(plan)
+        try:
+            _with_faults(world)
+            let_end(world)
+            histories = world.watcher.histories
+            return Report(plan.seed, len(histories.all), world.steps, histories.ended(), world.faults, world.digest())
+        finally:
+            world.close()
+
+
+def _with_faults(world: World) -> None:
+    births, deeds = list(enumerate(world.plan.births)), list(world.plan.deeds)
+    while world.steps < world.plan.steps:
+        while births and births[0][1].step <= world.steps:
+            number, birth = births.pop(0)
+            start_flow(world, birth.salt, number)
+        while deeds and deeds[0].step <= world.steps:
+            deed = deeds.pop(0)
+            KINDS[deed.kind].set(world, random.Random(deed.salt))
+        world.step()
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """What roles say of faults is no news here, and costs time."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=quiet, cache_logger_on_first_use=False)
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

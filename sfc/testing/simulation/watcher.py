@@ -1,0 +1,112 @@
+"""Looks at the log after every step: everything that must be so of what is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sfc.adapters.embedded import EmbeddedLog
+from sfc.engine.events import TaskScheduled
+from sfc.engine.shard import ShardState
+from sfc.testing.simulation.commands_seen import CommandsSeen
+from sfc.testing.simulation.histories import Histories, Life
+from sfc.testing.simulation.jobs_seen import JobsSeen
+from sfc.testing.simulation.tails import Tail
+from sfc.wire.history import decode_history
+from sfc.wire.state import decode_shard
+from sfc.wire.topics import Names
+
+
+class Watcher:
+    """``fail(invariant, detail)`` ends the run. ``job_topics``: where jobs go; ``once``: those of them whose readers see each once."""
+
+    def __init__(
+        self,
+        log: EmbeddedLog,
+        names: Names,
+        shards: int,
+        fail: Callable[[str, str], None],
+        groups: dict[str, str],
+        job_topics: tuple[str, ...],
+        once: frozenset[str],
+    ) -> None:
+        self._fail = fail
+        self._once = once
+        self.commands = CommandsSeen(shards)
+        self.jobs = JobsSeen()
+        self.histories = Histories(self.commands, fail, groups)
+        self.shards: dict[int, ShardState] = {}
+        self.states: dict[str, bytes | None] = {}
+        self.letters: list[tuple[str, str, int, int]] = []
+        self.intervals: dict[int, int] = {}  # that an operator has set
+        self._commands = Tail(log, [names.commands])
+        self._state = Tail(log, [names.state])
+        self._history = Tail(log, [names.history])
+        self._jobs = Tail(log, job_topics)
+
+    def look(self) -> None:
+        """Reads what is new, and checks it."""
+        for record in self._commands.new():
+            self.commands.take(record)
+        history = self._history.new()
+        states = self._state.new()
+        for record in self._jobs.new():
+            wrong = self.jobs.take(record)
+            if wrong:
+                self._fail("copies-are-identical", wrong)
+            if record.topic in self._once:
+                for name, value in record.headers:
+                    if name == "sfc-job" and self.jobs.copies[value.decode()] > 1:
+                        self._fail("exactly-once-visible-once", f"job {value.decode()} is in {record.topic} twice")
+        if not history and not states:
+            return
+        touched: set[str] = set()
+        for record in history:
+            told = decode_history(record.value or b"")
+            self.histories.take(told, record.partition)
+            touched.add(told.flow)
+        for record in states:
+            key = (record.key or b"").decode()
+            if key.startswith("/"):
+                self._shard(decode_shard(record.value or b""))
+            else:
+                self.states[key] = record.value
+                touched.add(key)
+        for flow in sorted(touched):
+            found, due = self.states.get(flow), self.histories.state_of(flow)
+            if found != due:
+                self._fail("fold-is-state", f"{flow} is {_short(found)} in sfc.state, and its history folds to {_short(due)}")
+        self._effects()
+
+    def _shard(self, state: ShardState) -> None:
+        before = self.shards.get(state.number)
+        self.shards[state.number] = state
+        if before is None:
+            return
+        expected = self.intervals.pop(state.number, before.interval + 1)
+        if state.interval != expected:
+            self._fail("intervals-are-dense", f"shard {state.number} committed interval {state.interval} behind {before.interval}")
+        if state.next_offset < before.next_offset or state.clock_ms < before.clock_ms:
+            self._fail("positions-never-go-back", f"shard {state.number} went from {before} to {state}")
+
+    def _effects(self) -> None:
+        """Every job that a committed event names is in its topic, or the flow was told that it could not be. Another shard's open
+        transaction may hide what is committed for a while."""
+        hidden: list[tuple[Life, TaskScheduled]] = []
+        for life, event in self.histories.dispatched:
+            kind = event.task.partition(":")[0]
+            if event.child:
+                if event.child not in self.commands.starts:
+                    self._fail("effects-exist", f"{life.id} committed that it starts {event.child}, and no start of it is on the log")
+            elif kind in ("task", "topic") and not self.jobs.copies.get(event.token) and event.token not in self.commands.not_dispatched:
+                if not self._jobs.held():
+                    self._fail("effects-exist", f"{life.id} committed event {event.seq}, and its job {event.token} is in no topic")
+                hidden.append((life, event))
+        self.histories.dispatched[:] = hidden
+
+    def renew(self, topic: str) -> None:
+        """A topic of jobs was made again."""
+        self._jobs.renew(topic)
+
+
+def _short(value: bytes | None) -> str:
+    return "nothing" if value is None else value.decode()[:2_000]
