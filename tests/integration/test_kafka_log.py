@@ -211,6 +211,13 @@ def test_after_a_slow_commit_the_id_is_to_be_taken_again(log: Log, monkeypatch: 
     reader.close()
 
 
+def test_closing_a_transaction_twice_does_no_harm(log: Log) -> None:
+    fence = log.transaction(f"kafka-{uuid4().hex[:8]}")
+    fence.begin()
+    fence.close()
+    fence.close()
+
+
 def test_a_gapless_producer_is_not_handed_what_the_topic_would_refuse(log: Log) -> None:
     small = topic(log, config={"max.message.bytes": "2000"})
     producer = log.producer(gapless=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,15 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import (
+    OFFSET_INVALID,
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType  # type: ignore[attr-defined]
 
 from sfc.adapters.kafka.properties import REQUEST_TIMEOUT_S
@@ -23,6 +32,9 @@ _EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,249}").fullmatch  # of a topic
 _PAUSE_S = 0.03
 _GRACE_S = 1.0
+_ASK_S = 1.0  # then whom to ask is looked up again: the client goes on asking a broker that has died. Doubled each time
+_ASK_MAX_S = 2.0
+_LEARN_S = 1.0
 _NO_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION, KafkaError._NOENT)
 # A cluster that is electing or loading says so; it is asked again.
 _AGAIN = frozenset(
@@ -34,8 +46,11 @@ _AGAIN = frozenset(
         KafkaError.NOT_COORDINATOR,
         KafkaError.NOT_CONTROLLER,
         KafkaError.UNSTABLE_OFFSET_COMMIT,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.FENCED_LEADER_EPOCH,
     }
 )
+_SILENT = frozenset({KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE, KafkaError._TRANSPORT})
 
 
 class Admin:
@@ -139,20 +154,35 @@ class Admin:
         left_over = list(dict.fromkeys(partitions))
         found: dict[Partition, int] = {}
         deadline = time.monotonic() + REQUEST_TIMEOUT_S
+        patience = _ASK_S
         while left_over:
-            left = max(_PAUSE_S, deadline - time.monotonic())
+            left = min(patience, max(_PAUSE_S, deadline - time.monotonic()))
             asked = self._client.list_offsets(
                 {TopicPartition(p.topic, p.number): spec for p in left_over}, isolation_level=isolation, request_timeout=left
             )
             left_over = []
+            silent = False
             for place, future in asked.items():
                 doing = f"asking for offsets of {place.topic}/{place.partition}"
                 try:
-                    found[from_kafka(place)] = self._result(future, deadline, doing).offset
+                    offset = self._result(future, deadline, doing).offset
                 except KafkaException as e:
-                    if not self._again(error_of(e), from_kafka(place)) or time.monotonic() > deadline:
+                    again = error_of(e).code() in _SILENT or self._again(error_of(e), from_kafka(place))
+                    if not again or time.monotonic() > deadline:
                         raise self._refusal(e, doing) from e
+                    silent = silent or error_of(e).code() in _SILENT
                     left_over.append(from_kafka(place))
+                    continue
+                if offset != OFFSET_INVALID:
+                    found[from_kafka(place)] = offset
+                elif time.monotonic() > deadline:
+                    raise self._troubles.unavailable(doing)
+                else:  # what the client answers, without an error, for a leader that did not
+                    silent = True
+                    left_over.append(from_kafka(place))
+            if silent:
+                self._learn()
+                patience = min(2 * patience, _ASK_MAX_S)
             if left_over:
                 time.sleep(_PAUSE_S)
         return found
@@ -183,13 +213,23 @@ class Admin:
 
     def _asked(self, ask: Callable[[float], Future[Any]], doing: str) -> Any:
         deadline = time.monotonic() + REQUEST_TIMEOUT_S
+        patience = _ASK_S
         while True:
             try:
-                return self._result(ask(max(_PAUSE_S, deadline - time.monotonic())), deadline, doing)
+                return self._result(ask(min(patience, max(_PAUSE_S, deadline - time.monotonic()))), deadline, doing)
             except KafkaException as e:
-                if error_of(e).code() not in _AGAIN or time.monotonic() > deadline:
+                code = error_of(e).code()
+                if code not in _AGAIN | _SILENT or time.monotonic() > deadline:
                     raise
+                if code in _SILENT:
+                    self._learn()
+                    patience = min(2 * patience, _ASK_MAX_S)
                 time.sleep(_PAUSE_S)
+
+    def _learn(self) -> None:
+        """Any broker that answers says who is there, and who answers for the cluster."""
+        with contextlib.suppress(KafkaException):
+            self._client.list_topics(timeout=_LEARN_S)
 
     def _result(self, future: Future[Any], deadline: float, doing: str) -> Any:
         try:

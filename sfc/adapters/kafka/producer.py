@@ -33,6 +33,7 @@ class KafkaProducer:
     def __init__(self, properties: Mapping[str, object], *, limits: Callable[[str], int] | None = None) -> None:
         self._troubles = Troubles(properties, "producer")
         self._failed = ""
+        self._closed = False
         self._gapless = limits is not None
         self._limits = limits
         self._limit_of: dict[str, tuple[int, float]] = {}
@@ -90,7 +91,10 @@ class KafkaProducer:
             raise ProducerFailed(self._failed)
 
     def close(self) -> None:
-        """Gives what is queued a last moment, and drops the rest: whoever needs it delivered has flushed."""
+        """Gives what is queued a last moment, and drops the rest: whoever needs it delivered has flushed. Closing twice does no harm."""
+        if self._closed:
+            return
+        self._closed = True
         with contextlib.suppress(KafkaException, SystemError):
             if not self._failed:
                 self._client.flush(_CLOSE_S)

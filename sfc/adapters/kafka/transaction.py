@@ -43,6 +43,7 @@ class KafkaTransaction:
         self._failed = ""
         self._fenced = False
         self._open = False
+        self._closed = False
         self._refused: list[tuple[str, bytes | None, str]] = []
         self._client = Client({**properties, "on_delivery": self._lost, "error_cb": self._troubles}, logger=logger)
         try:
@@ -113,7 +114,10 @@ class KafkaTransaction:
         self._open = False
 
     def close(self) -> None:
-        """Ends an open transaction where that is quickly done; else its successor's initialisation does."""
+        """Ends an open transaction where that is quickly done; else its successor's initialisation does. Closing twice does no harm."""
+        if self._closed:
+            return
+        self._closed = True
         with contextlib.suppress(KafkaException, SystemError):
             if self._open and not self._failed:
                 self._client.abort_transaction(_CLOSE_S)
