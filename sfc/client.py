@@ -15,6 +15,7 @@ import httpx
 import msgspec
 
 from sfc.errors import BadInput, LogUnavailable, SfcError
+from sfc.wire.payload import UNREADABLE
 from sfc.wire.problems import error_of
 
 Json = dict[str, Any]
@@ -390,7 +391,7 @@ def _checked(api_key: str) -> str:
 def _object(answer: httpx.Response) -> Json:
     try:
         found = msgspec.json.decode(answer.content)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         found = None
     if not isinstance(found, dict):
         raise error_of(answer.status_code, None)
@@ -400,7 +401,7 @@ def _object(answer: httpx.Response) -> Json:
 def _error(answer: httpx.Response) -> SfcError:
     try:
         return error_of(answer.status_code, msgspec.json.decode(answer.content))
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return error_of(answer.status_code, None)
 
 

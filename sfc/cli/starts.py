@@ -23,9 +23,8 @@ _BARE_KEY = re.compile(r"\s*\{\s*[A-Za-z_]").match
 
 def read_input(text: str, option: str = "--input") -> Any:
     """The value of an option: JSON, ``@file``, or ``-`` for stdin. Raises BadInput that says where it is no JSON."""
-    import msgspec
-
-    from sfc.errors import BadInput
+    from sfc.errors import BadInput, MalformedRecord
+    from sfc.wire.payload import decode_any
 
     where = option
     if text == "-":
@@ -34,13 +33,14 @@ def read_input(text: str, option: str = "--input") -> Any:
         where = text[1:]
         try:
             text = Path(where).read_text()
-        except OSError as e:
-            raise BadInput(f"{option} names {where}, which can't be read: {e.strerror}") from None
+        except (OSError, UnicodeDecodeError) as e:
+            why = "it is no UTF-8 text" if isinstance(e, UnicodeDecodeError) else e.strerror
+            raise BadInput(f"{option} names {where}, which can't be read: {why}") from None
     try:
-        return msgspec.json.decode(text)  # keeps integers of any size
-    except msgspec.DecodeError as e:
+        return decode_any(text.encode("utf-8", "surrogateescape"))  # keeps integers of any size
+    except MalformedRecord as e:
         hint = 'keys need quotes: \'{"name": "Ada"}\'' if _BARE_KEY(text) else "text needs quotes of its own: '\"text\"'"
-        raise BadInput(f"{where} is no JSON: {e}; it starts with {text[:40]!r}", hint=hint) from None
+        raise BadInput(f"{where} is no JSON: {e.message}; it starts with {text[:40]!r}", hint=hint) from None
 
 
 def start(

@@ -77,7 +77,8 @@ def reader(path: str) -> Callable[[bytes], Read]:
     import msgspec
 
     from sfc.asl.jsonpath import MISSING, PathError, compile_path
-    from sfc.errors import BadInput
+    from sfc.errors import BadInput, MalformedRecord
+    from sfc.wire.payload import decode_any
 
     try:
         find = compile_path(path).find if path else lambda _document, _context: MISSING
@@ -86,8 +87,8 @@ def reader(path: str) -> Callable[[bytes], Read]:
 
     def read(line: bytes) -> Read:
         try:
-            found = find(msgspec.json.decode(line), None)
-        except msgspec.DecodeError:
+            found = find(decode_any(line), None)
+        except MalformedRecord:
             return Read(None, line, False)
         if found is MISSING or found is None:
             return Read(None, line, True)

@@ -26,6 +26,7 @@ from msgspec import UNSET, Struct, UnsetType
 from sfc.engine.commands import ReplyTo
 from sfc.engine.limits import DEPTH_MAX, is_too_deep
 from sfc.errors import MalformedRecord
+from sfc.wire.payload import UNREADABLE
 
 _SUBJECTS = ("flow", "blueprint", "task", "group")
 
@@ -104,7 +105,7 @@ def decode_control(value: bytes | None) -> Control:
         raise MalformedRecord(f"lists and objects nested in at most {DEPTH_MAX} levels were expected, these are deeper")
     try:
         asked = _decode(value or b"")
-    except (msgspec.DecodeError, RecursionError) as e:
+    except UNREADABLE as e:
         raise MalformedRecord(f'a JSON object was expected, such as {{"command": "pause", "flow": "orders:17"}}: {e}') from e
     if isinstance(asked, ControlSignal):
         _check_signal(asked)

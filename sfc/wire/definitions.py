@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from sfc.errors import MalformedRecord
+from sfc.wire.payload import UNREADABLE
 
 
 class ClusterSettings(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="settings"):
@@ -136,5 +137,5 @@ def encode_definition(definition: Definition) -> bytes:
 def decode_definition(value: bytes) -> Definition:
     try:
         return _decoder.decode(value)
-    except msgspec.DecodeError as e:
+    except UNREADABLE as e:
         raise MalformedRecord(f"a definition that can't be read: {e}") from e

@@ -11,6 +11,7 @@ from sfc.engine.commands import Origin
 from sfc.engine.events import AnyEvent
 from sfc.engine.flow import Flow
 from sfc.errors import MalformedRecord
+from sfc.wire.payload import UNREADABLE
 
 
 class Summary(Struct, frozen=True, omit_defaults=True):
@@ -70,7 +71,7 @@ def encode_history(record: HistoryRecord) -> bytes:
 def decode_history(value: bytes) -> HistoryRecord:
     try:
         return _decode(value)
-    except msgspec.DecodeError as e:
+    except UNREADABLE as e:
         raise MalformedRecord(f"a history record that can't be read: {e}") from e
 
 

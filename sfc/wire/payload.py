@@ -9,6 +9,9 @@ import msgspec
 from sfc.engine.limits import DEPTH_MAX, is_too_deep
 from sfc.errors import MalformedRecord
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON: text that is no UTF-8 is told otherwise than all else."""
+
 _decode = msgspec.json.Decoder().decode
 
 
@@ -19,5 +22,5 @@ def decode_any(value: bytes) -> Any:
         raise MalformedRecord(f"lists and objects are nested deeper than {DEPTH_MAX} levels")
     try:
         return _decode(value)
-    except (msgspec.DecodeError, RecursionError, ValueError) as e:
+    except UNREADABLE as e:
         raise MalformedRecord(str(e)) from e

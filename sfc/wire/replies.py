@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from sfc.engine.effects import Reply
 from sfc.errors import MalformedRecord
+from sfc.wire.payload import UNREADABLE
 
 
 class Answer(Struct, frozen=True, omit_defaults=True):
@@ -34,5 +35,5 @@ def encode_answer(reply: Reply) -> bytes:
 def decode_answer(value: bytes) -> Answer:
     try:
         return _decode(value)
-    except msgspec.DecodeError as e:
+    except UNREADABLE as e:
         raise MalformedRecord(f"an answer that can't be read: {e}") from e

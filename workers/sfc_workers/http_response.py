@@ -7,11 +7,12 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 import httpx
-import msgspec
 
 from sfc.engine.sizes import DATA_LIMIT
 from sfc.engine.turn import PAYLOAD_BYTES_MAX
+from sfc.errors import MalformedRecord
 from sfc.wire.http_call import HttpCall
+from sfc.wire.payload import decode_any
 from sfc_workers.replies import CAUSE_CHARACTERS_MAX
 from sfc_workers.secrets import Opened
 from sfc_workers.tasks import TaskError
@@ -41,15 +42,15 @@ def output_of(call: HttpCall, answer: Answer, look: Opened) -> Any:
     if response.status_code not in call.success:
         try:
             body = _body(answer)
-        except msgspec.DecodeError:
+        except MalformedRecord:
             body = _text(answer)
         raise _refusal(call, answer, body, look, "")
     if not answer.whole:
         raise TaskError(DATA_LIMIT, f"the answer has more than {PAYLOAD_BYTES_MAX} bytes: ask for less, or store it elsewhere")
     try:
         body = _body(answer)
-    except msgspec.DecodeError as e:
-        raise TaskError("States.Runtime", f"the answer says it is {_kind(response)}, and can't be read: {e}") from None
+    except MalformedRecord as e:
+        raise TaskError("States.Runtime", f"the answer says it is {_kind(response)}, and can't be read: {e.message}") from None
     whole = _whole(response, body)
     if call.success_when is not None and not call.success_when(whole):
         raise _refusal(call, answer, body, look, "Success/When does not hold: ")
@@ -80,7 +81,7 @@ def _body(answer: Answer) -> Any:
         return None
     kind = _kind(answer.response)
     if answer.whole and (kind == "application/json" or kind.endswith("+json")):
-        return msgspec.json.decode(answer.content)
+        return decode_any(answer.content)
     return _text(answer)
 
 

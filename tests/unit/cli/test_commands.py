@@ -295,6 +295,14 @@ def test_start_refuses_what_is_no_json() -> None:
     assert "'{nope'" in result.err
 
 
+@pytest.mark.parametrize(("content", "said"), [(b'"\xff"', "it is no UTF-8 text"), (b"9" * 5_000, "out of range")])
+def test_start_refuses_a_file_that_is_no_json(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "input.json").write_bytes(content)
+    result = run("start", "b", "--input", f"@{tmp_path / 'input.json'}", gateway=Gateway(start={}))
+    assert result.code == 3
+    assert said in result.err
+
+
 def test_a_flow_that_was_waited_for_and_failed_is_exit_code_1() -> None:
     failed = {"flow": "b:1", "status": "FAILED", "error": "Unpaid", "cause": "no money"}
     result = run("start", "b", "--wait", "10s", gateway=Gateway(start=failed))

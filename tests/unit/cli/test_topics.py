@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import sfc
 from sfc.adapters.embedded import EmbeddedLog
 from sfc.cli.app import app
+from sfc.cli.topics import Read, reader
 from sfc.ports import Partition, TopicSpec
 
 BROKER = ("--kafka", "memory:1")
@@ -60,3 +61,8 @@ def test_a_topic_that_is_missing_is_exit_code_4_with_the_nearest_name(log: Embed
     made = "kafka-topics.sh --bootstrap-server memory:1 --create --topic zzz --partitions 8"
     assert run("tail", "zzz").stderr.endswith(f"hint: this makes it: {made}\n")
     assert log.describe("order_create") is None
+
+
+@pytest.mark.parametrize("line", [b'"\xff\xfe"', b"[" * 5_000 + b"]" * 5_000, b"9" * 5_000])
+def test_a_line_that_no_reader_takes_is_told_as_no_json(line: bytes) -> None:
+    assert reader("$.id")(line) == Read(None, line, is_json=False)

@@ -150,6 +150,7 @@ def test_commands_of_one_flow_stay_in_their_order_and_on_its_shard(world: World)
         ({"command": "signal", "flow": "orders:1", "name": "a", "cause": "E"}, "bad-control", "which is missing"),
         (b"{nothing", "bad-control", "JSON"),
         (b"", "bad-control", "JSON"),
+        (b'{"command": "stop", "flow": "\xff\xfe"}', "bad-control", "utf-8"),
         (b'{"command":"start","blueprint":"orders","input":' + b"[" * 201 + b"]" * 201 + b"}", "bad-control", "200 levels"),
         ({"command": "explode", "flow": "orders:1"}, "bad-control", "explode"),
         ({"command": "stop"}, "bad-control", "flow"),

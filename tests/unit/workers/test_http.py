@@ -144,8 +144,9 @@ def test_an_empty_answer_is_null(site: Site) -> None:
     assert site.do({}, lambda r: httpx.Response(204)) == (None, None, "")
 
 
-def test_an_answer_that_says_it_is_json_and_is_not_fails_the_job(site: Site) -> None:
-    bad = httpx.Response(200, content=b"{", headers={"Content-Type": "application/problem+json; charset=utf-8"})
+@pytest.mark.parametrize("content", [b"{", b'"\xff"', b"[" * 5_000 + b"]" * 5_000], ids=["half of it", "no UTF-8", "deep"])
+def test_an_answer_that_says_it_is_json_and_is_not_fails_the_job(site: Site, content: bytes) -> None:
+    bad = httpx.Response(200, content=content, headers={"Content-Type": "application/problem+json; charset=utf-8"})
     assert site.do({}, lambda r: bad)[1] == "States.Runtime"
 
 
