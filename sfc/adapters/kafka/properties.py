@@ -33,6 +33,8 @@ _PRODUCER: Properties = {
 
 _BUSY: Properties = {"linger.ms": 1, "compression.type": "lz4"}
 
+_TRANSACTION_LINGER_MS = 100
+
 _PRODUCER_FIXED: Properties = {
     "enable.idempotence": True,
     "delivery.report.only.error": True,
@@ -60,14 +62,14 @@ def producer(user: Mapping[str, str], *, gapless: bool, busy: bool) -> Propertie
 
 
 def transaction(user: Mapping[str, str], transactional_id: str) -> Properties:
-    """A transactional producer. It always batches: it sends a whole interval at once."""
+    """A transactional producer. It always batches: it sends a whole interval at once, and the flush before the commit ends the waiting."""
     fixed: Properties = {
         "transactional.id": transactional_id,
         "transaction.timeout.ms": 15_000,
         "message.timeout.ms": 10_000,
         "retry.backoff.ms": 10,  # back-to-back commits would wait for 100-500 ms otherwise
     }
-    return {**_COMMON, **_PRODUCER, **_BUSY, **user, **_PRODUCER_FIXED, **fixed}
+    return {**_COMMON, **_PRODUCER, **_BUSY, "linger.ms": _TRANSACTION_LINGER_MS, **user, **_PRODUCER_FIXED, **fixed}
 
 
 def consumer(user: Mapping[str, str], group: str, start_at: str) -> Properties:
