@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sfc.cli import (
+    audit,
     blueprints,
     dead_letters,
     documents,
@@ -45,7 +46,7 @@ COMMANDS: list[Callable[..., None]] = [
     *(roles.dev, roles.demo, roles.engine, roles.trigger, roles.worker, roles.gateway, roles.scheduler),
     *(documents.deploy, starts.start, flows.signal, topics.publish, topics.tail),
     *(overview.stats, documents.validate, graph.graph, schemas.schema, overview.settings, overview.version),
-    *(trying.run, trying.step),
+    *(trying.run, trying.step, audit.audit),
 ]
 
 

@@ -16,6 +16,7 @@ import pytest
 from sfc.engine import events as e
 from sfc.engine.commands import Complete, Fail, Signal
 from sfc.ports import Log, Partition
+from sfc.runtime.audit import Scope, audit
 from sfc.runtime.starts import Appender
 from sfc.wire.history import decode_history
 from sfc.wire.partition import partition_of
@@ -128,6 +129,9 @@ def test_every_case_has_the_same_history_as_in_memory_though_an_engine_is_killed
             start("run3")
             watcher.until("every flow's end", lambda: not watcher.open(flows), END_S)
             assert worker.alive
+            report = audit(site.site.log, names, Scope(jobs=True))
+            assert report.findings == []
+            assert (report.starts, report.flows, report.open) == (len(watcher.lives), len(watcher.lives), 0)
     lives = watcher.lives
     for flow, events in lives.items():
         assert len(watcher.runs[flow]) == 1, f"{flow} lived more than once"
