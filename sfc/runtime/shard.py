@@ -55,7 +55,7 @@ _log = get_logger()
 FIRED_PER_TICK_MAX = 1_000
 WOKEN_PER_TICK_MAX = 1_000
 DECODED_FLOWS_MAX = 50_000  # about 3 KB each
-REFUSED_ALONE = 3  # attempts to write an interval without the jobs that were refused; then all jobs for their topics are left out
+REFUSED_ALONE = 4  # attempts to write an interval without the jobs that were refused; then all jobs for their topics are left out
 SLOW_COMMIT_S = 1.0  # then the producer is renewed (EXACTLY-ONCE 24)
 
 
@@ -391,8 +391,8 @@ class OwnedShard:
             try:
                 return write_interval(self._fence, self._names, self.state, overlay, self._store, self._names.commands)
             except TransactionAborted as e:
-                refused = self._refused(overlay.jobs, e, alone=attempt <= REFUSED_ALONE)
-                if not refused:
+                refused = self._refused(overlay.jobs, e, attempt)
+                if refused is None:
                     raise ShardUnclear(e.message) from e
                 self._fail_jobs(overlay, refused, e.message)
                 # The client counts the refused records: "skipped sequence numbers", when the same partition gets others (librdkafka).
@@ -403,16 +403,23 @@ class OwnedShard:
             except RecordTooLarge as e:  # what decide lets through is smaller; the limits of the topics were lowered, say
                 raise ShardStopped(f"shard {self.number} can't write its interval: {e.message}") from e
 
-    def _refused(self, jobs: list[DispatchJob], why: TransactionAborted, *, alone: bool) -> list[DispatchJob]:
-        """The jobs that a transaction did not take; not ``alone``: all for their topics. Kafka refuses a whole batch for one record that
-        is too large: then those are meant that are."""
+    def _refused(self, jobs: list[DispatchJob], why: TransactionAborted, attempt: int) -> list[DispatchJob] | None:
+        """The jobs to leave out of the next attempt; None where none is to blame.
+
+        Kafka refuses a whole batch for its size: then those are meant that are larger than their topic takes. Where none is, all go once
+        more, by a producer that makes no such batches any more. In the end all for the topics that refuse are left out.
+        """
         told = {(topic, key) for topic, key, _ in why.refused}
         topics = {topic for topic, _ in told}
-        refused = [job for job in jobs if (job.target.topic, job.flow.encode()) in told] if alone else []
-        if not refused:
-            return [job for job in jobs if job.target.topic in topics]
-        limits = {job.target.topic: self._bytes_max(job.target.topic) for job in refused}
-        return [job for job in refused if len(job.value) > limits[job.target.topic]] or refused
+        meant = [job for job in jobs if job.target.topic in topics]
+        if not meant:
+            return None
+        if attempt > REFUSED_ALONE:
+            return meant
+        refused = [job for job in meant if (job.target.topic, job.flow.encode()) in told] or meant
+        limits = {topic: self._bytes_max(topic) for topic in topics}
+        larger = [job for job in refused if len(job.value) > limits[job.target.topic]]
+        return larger if larger or attempt == 1 else refused
 
     def _bytes_max(self, topic: str) -> float:
         info = self._log_port.describe(topic)

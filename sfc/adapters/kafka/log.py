@@ -37,6 +37,7 @@ class KafkaLog:
         self._replication = replication
         self._lock = threading.Lock()
         self._admin: Admin | None = None
+        self._narrow: set[str] = set()  # topics that have refused a batch for its size
 
     def __repr__(self) -> str:
         return f"KafkaLog({self._properties['bootstrap.servers']})"
@@ -76,8 +77,8 @@ class KafkaLog:
         return self._made(lambda: KafkaProducer(settings, limits=self._limit if gapless else None))
 
     def transaction(self, transactional_id: str) -> Transaction:
-        settings = client.transaction(self._properties, transactional_id)
-        return self._made(lambda: KafkaTransaction(settings, transactional_id))
+        settings = client.transaction(self._properties, transactional_id, self._narrowest())
+        return self._made(lambda: KafkaTransaction(settings, transactional_id, too_large=self._narrow.add))
 
     def consumer(
         self,
@@ -115,6 +116,12 @@ class KafkaLog:
         if found is None:
             raise TopicMissing(f"There is no topic {topic} on {self._properties['bootstrap.servers']}.")
         return int(found.config["max.message.bytes"])
+
+    def _narrowest(self) -> int:
+        """The largest batch that all topics take, in bytes, as far as one has refused any; else 0. The client makes batches of up to 1 MB
+        for whatever topic, and Kafka refuses one that is over the topic's limit, though each of its records would fit."""
+        found = [self.describe(topic) for topic in sorted(self._narrow)]
+        return min((int(info.config["max.message.bytes"]) for info in found if info is not None), default=0)
 
     def _start_and_end(self, partition: Partition) -> tuple[int, int]:
         return self.starts([partition])[partition], self.ends([partition], committed=False)[partition]

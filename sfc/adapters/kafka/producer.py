@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Client
@@ -28,9 +28,12 @@ class KafkaProducer:
     ``flush`` of the client says nothing about records that were lost, so one producer-wide callback, called for failures only,
     sets the flag that decides. ``limits`` (gapless producers) gives the largest record that a topic takes, in bytes: with a
     gapless producer a record that the broker refuses is the end of it, so such a record must not be handed over.
+
+    Kafka refuses a whole batch that is over its topic's limit, though each record may fit. So what was refused for its size goes once
+    more, each record in a batch of its own, and so does all that the topic gets from then on. ``again``: whether it does.
     """
 
-    def __init__(self, properties: Mapping[str, object], *, limits: Callable[[str], int] | None = None) -> None:
+    def __init__(self, properties: Mapping[str, object], *, limits: Callable[[str], int] | None = None, again: bool = True) -> None:
         self._troubles = Troubles(properties, "producer")
         self._failed = ""
         self._closed = False
@@ -38,6 +41,11 @@ class KafkaProducer:
         self._limits = limits
         self._limit_of: dict[str, tuple[int, float]] = {}
         self._given_up: list[tuple[Callable[[str], None], str]] = []
+        self._properties = properties
+        self._again = again and limits is None
+        self._too_large: list[tuple[Message, Callable[[str], None] | None]] = []  # refused, and not sent again yet
+        self._narrow: set[str] = set()  # topics that have refused a batch for its size
+        self._alone: KafkaProducer | None = None  # what they are sent by
         self._client = Client({**properties, "on_delivery": self._lost, "error_cb": self._troubles}, logger=logger)
         self._produce = self._client.produce
 
@@ -55,6 +63,9 @@ class KafkaProducer:
         listed: Any = headers if headers is None or type(headers) is list else list(headers)
         if self._gapless:
             self._check_size(topic, value, key, headers)
+        if self._narrow and topic in self._narrow:
+            self._one_by_one().send(topic, value, key, headers, partition, on_failure)
+            return
         callback = None if on_failure is None else self._reporter(on_failure)
         number = -1 if partition is None else partition
         while True:
@@ -77,6 +88,8 @@ class KafkaProducer:
         except SystemError as e:
             raise self._broken(e) from e
         self._serve()
+        if self._alone is not None:
+            self._alone.poll()
 
     def flush(self) -> None:
         try:
@@ -85,6 +98,8 @@ class KafkaProducer:
         except SystemError as e:
             raise self._broken(e) from e
         self._serve()
+        if self._alone is not None:
+            self._alone.flush()
         if not self._failed and self._troubles.fatal is not None:
             self._failed = f"fatal producer error: {self._troubles.say(self._troubles.fatal)}"
         if self._failed:
@@ -95,6 +110,8 @@ class KafkaProducer:
         if self._closed:
             return
         self._closed = True
+        if self._alone is not None:
+            self._alone.close()
         with contextlib.suppress(KafkaException, SystemError):
             if not self._failed:
                 self._client.flush(_CLOSE_S)
@@ -136,12 +153,16 @@ class KafkaProducer:
 
     def _lost(self, error: KafkaError | None, message: Message) -> None:
         """The producer-wide delivery callback: a record without ``on_failure`` is lost."""
-        if error is not None and not self._failed:
+        if error is not None and self._again and is_too_large(error):
+            self._too_large.append((message, None))
+        elif error is not None and not self._failed:
             self._failed = f"a record was not delivered to {message.topic()}: {self._troubles.say(error)}"
 
     def _reporter(self, on_failure: Callable[[str], None]) -> Callable[[KafkaError | None, Message], None]:
         def report(error: KafkaError | None, message: Message) -> None:
-            if error is not None:
+            if error is not None and self._again and is_too_large(error):
+                self._too_large.append((message, on_failure))
+            elif error is not None:
                 # Told after the client's call: an exception in here would become a SystemError there.
                 self._given_up.append((on_failure, f"{message.topic()}: {self._troubles.say(error)}"))
                 if self._gapless:
@@ -150,9 +171,20 @@ class KafkaProducer:
         return report
 
     def _serve(self) -> None:
+        while self._too_large:
+            message, again = self._too_large.pop(0)
+            topic = message.topic() or ""
+            self._narrow.add(topic)
+            head = cast("Headers | None", message.headers())
+            self._one_by_one().send(topic, message.value(), message.key(), head, message.partition(), again)
         while self._given_up:
             on_failure, reason = self._given_up.pop(0)
             on_failure(reason)
+
+    def _one_by_one(self) -> KafkaProducer:
+        if self._alone is None:
+            self._alone = KafkaProducer({**self._properties, "batch.num.messages": 1}, again=False)
+        return self._alone
 
     def _broken(self, error: SystemError) -> ProducerFailed:
         self._failed = f"the Kafka client failed within a call: {error}"

@@ -61,15 +61,16 @@ def producer(user: Mapping[str, str], *, gapless: bool, busy: bool) -> Propertie
     return {**_COMMON, **_PRODUCER, **(_BUSY if busy else {}), **user, **_PRODUCER_FIXED, **limits}
 
 
-def transaction(user: Mapping[str, str], transactional_id: str) -> Properties:
+def transaction(user: Mapping[str, str], transactional_id: str, batch_bytes_max: int = 0) -> Properties:
     """A transactional producer. It always batches: it sends a whole interval at once, and the flush before the commit ends the waiting."""
+    narrow: Properties = {"batch.size": batch_bytes_max} if batch_bytes_max else {}  # no topic that is written takes larger ones
     fixed: Properties = {
         "transactional.id": transactional_id,
         "transaction.timeout.ms": 15_000,
         "message.timeout.ms": 10_000,
         "retry.backoff.ms": 10,  # back-to-back commits would wait for 100-500 ms otherwise
     }
-    return {**_COMMON, **_PRODUCER, **_BUSY, "linger.ms": _TRANSACTION_LINGER_MS, **user, **_PRODUCER_FIXED, **fixed}
+    return {**_COMMON, **_PRODUCER, **_BUSY, "linger.ms": _TRANSACTION_LINGER_MS, **user, **_PRODUCER_FIXED, **fixed, **narrow}
 
 
 def consumer(user: Mapping[str, str], group: str, start_at: str) -> Properties:

@@ -37,7 +37,10 @@ class KafkaTransaction:
     the id again and goes back to the log.
     """
 
-    def __init__(self, properties: Mapping[str, object], transactional_id: str) -> None:
+    def __init__(
+        self, properties: Mapping[str, object], transactional_id: str, *, too_large: Callable[[str], None] = lambda _topic: None
+    ) -> None:
+        """``too_large`` hears which topic has refused a batch for its size."""
         self._id = transactional_id
         self._troubles = Troubles(properties, f"transaction {transactional_id}")
         self._failed = ""
@@ -45,6 +48,7 @@ class KafkaTransaction:
         self._open = False
         self._closed = False
         self._refused: list[tuple[str, bytes | None, str]] = []
+        self._too_large = too_large
         self._client = Client({**properties, "on_delivery": self._lost, "error_cb": self._troubles}, logger=logger)
         try:
             self._initialise()
@@ -211,6 +215,8 @@ class KafkaTransaction:
 
     def _lost(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and error.code() not in _PURGED:
+            if is_too_large(error):
+                self._too_large(message.topic() or "")
             self._refused.append((message.topic() or "", message.key(), self._troubles.say(error)))
 
     @contextlib.contextmanager

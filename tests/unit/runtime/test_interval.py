@@ -67,6 +67,34 @@ def test_of_a_batch_that_is_refused_only_what_is_too_large_fails(bench: Bench, m
     lane.close()
 
 
+def test_a_batch_that_is_refused_though_each_of_its_jobs_would_fit_is_written_again_whole(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rule 25: the client makes batches of up to 1 MB, and a topic may take less."""
+    bench.log.create([TopicSpec("small", 1, {"max.message.bytes": "2000"})])
+    deploy(bench, "tiny", {"S": {"Type": "Task", "Resource": "topic:small", "End": True}})
+    lane = bench.lane()
+    settle(bench, [lane], 3)
+    home = partition_of(b"tiny:a", SHARDS)
+    other = next(f"tiny:{n}" for n in range(20) if partition_of(b"tiny:%d" % n, SHARDS) == home)
+    attempts: list[int] = []
+
+    def refuses(fence: Any, names: Any, shard: Any, overlay: Any, *more: Any) -> Any:
+        attempts.append(len(overlay.jobs))
+        if overlay.jobs and len(attempts) == 1:
+            raise TransactionAborted("refused", tuple((job.target.topic, job.flow.encode(), "too large") for job in overlay.jobs))
+        return write_interval(fence, names, shard, overlay, *more)
+
+    bench.start("tiny:a", 1)
+    bench.start(other, 2)
+    monkeypatch.setattr("sfc.runtime.shard.write_interval", refuses)
+    bench.run([lane], lambda: len(bench.answers) == 2)
+    assert {a.flow: a.status for a in bench.answers} == {"tiny:a": "SUCCEEDED", other: "SUCCEEDED"}
+    assert attempts[:2] == [2, 2]
+    assert len(bench.all("small")) == 2
+    lane.close()
+
+
 def test_a_decision_that_tells_much_is_split_and_ends_its_interval(bench: Bench) -> None:
     """Rule 18: history records of at most 1 MiB, and no interval that grows with the batch."""
     deploy(bench, "round", LOOP)
