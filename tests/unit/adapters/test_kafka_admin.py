@@ -77,7 +77,7 @@ def test_an_offset_that_is_never_told_is_no_offset(monkeypatch: pytest.MonkeyPat
         asked_of(Client(offset(OFFSET_INVALID)), monkeypatch).ends([PLACE], committed=False)
 
 
-@pytest.mark.parametrize("code", [KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError._TIMED_OUT])
+@pytest.mark.parametrize("code", [KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.OFFSET_NOT_AVAILABLE, KafkaError._TIMED_OUT])
 def test_offsets_are_asked_for_again_while_leaders_change(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client(KafkaException(KafkaError(code)), offset(7))
     assert asked_of(client, monkeypatch).starts([PLACE]) == {PLACE: 7}
