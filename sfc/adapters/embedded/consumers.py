@@ -54,6 +54,8 @@ class Cursor:
             if log is None:  # its topic was deleted
                 continue
             position = self.positions[at]
+            if position == log.end:
+                continue
             if position < log.start or position > log.end:
                 position = self._default(at)
             records, after = log.fetch(position, count - len(out), self._hidden)

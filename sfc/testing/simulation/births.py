@@ -28,10 +28,10 @@ def start_flow(world: World, salt: int, number: int) -> None:
     given = input_of(chance, number)
     how = chance.random()
     if how < 0.3:
-        world.client.send("orders_in", msgspec.json.encode(given), str(number).encode())
+        world.send("orders_in", msgspec.json.encode(given), str(number).encode())
     elif how < 0.45:
         asked = {"command": "start", "blueprint": name, "input": given, **({"id": f"c{number}"} if chance.random() < 0.5 else {})}
-        world.client.send(NAMES.control, msgspec.json.encode(asked), str(number).encode())
+        world.send(NAMES.control, msgspec.json.encode(asked), str(number).encode())
     else:
         start(world, name, f"{name}:d{number}", given, keep_id=chance.random() < 0.3)
 
@@ -46,11 +46,11 @@ def start(
     command = Start(name, version, version_of(name, version).hash, given, position, Origin("http"), keep_id, wait=wait if keep_id else None)
     value, head = encode_command(command)
     key = flow.encode()
-    world.client.send(NAMES.commands, value, key, head, partition_of(key, SHARDS) if shard is None else shard)
+    world.send(NAMES.commands, value, key, head, partition_of(key, SHARDS) if shard is None else shard)
 
 
 def tell(world: World, flow: str, command: Command, shard: int | None = None) -> None:
     """A command of a person or a program. ``shard``: a wrong one."""
     value, head = encode_command(command)
     key = flow.encode()
-    world.client.send(NAMES.commands, value, key, head, partition_of(key, SHARDS) if shard is None else shard)
+    world.send(NAMES.commands, value, key, head, partition_of(key, SHARDS) if shard is None else shard)

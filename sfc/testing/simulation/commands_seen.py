@@ -100,8 +100,8 @@ class CommandsSeen:
             case _:
                 pass
 
-    def held(self, shard: int, offset: int, flow: str, run: int, subjects: tuple[str, ...]) -> str:
-        """What holds a life of a flow when a command is decided, "" for nothing. A pause before its start was none of it."""
+    def held(self, shard: int, offset: int, flow: str, since: int, subjects: tuple[str, ...]) -> str:
+        """What holds a life of a flow when a command is decided, "" for nothing. A pause before ``since`` is none of it."""
         for subject in subjects:
             line = self._subjects[shard].get(subject)
             if line is not None and line.at(offset):
@@ -110,7 +110,7 @@ class CommandsSeen:
             line = lines.get(flow)
             if line is not None and line.at(offset):
                 place = bisect_right(line.offsets, offset) - 1
-                if line.offsets[place] > run:
+                if line.offsets[place] > since:
                     return f"flow:{flow}"
         return ""
 

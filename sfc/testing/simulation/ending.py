@@ -7,6 +7,7 @@ import msgspec
 from sfc.engine.commands import Resume, Signal
 from sfc.ports import Partition
 from sfc.testing.simulation.births import tell
+from sfc.testing.simulation.blueprints import TOPICS
 from sfc.testing.simulation.worker import Worker
 from sfc.testing.simulation.world import NAMES, SHARDS, World
 
@@ -40,11 +41,18 @@ def let_end(world: World) -> None:
 
 def calm(world: World) -> None:
     """No fault from now on."""
+    world.do_what_is_left()
     world.append_clock.shift_ms = 0
     world.tricks.clear()
+    for topic in (*world.job_topics, *TOPICS):
+        world.make_again(topic)
+    for subject, (_, held) in sorted(world.holds.items()):
+        if held:
+            world.hold(subject, held=False)
     for process in world.processes:
         traps = process.log.traps
         traps.armed.clear()
+        process.frozen = False
         process.clock.skew_ms = 0
         process.log.lagging = process.log.definitions_lag = 0
         if isinstance(process.role, Worker):

@@ -34,6 +34,7 @@ class FaultyLog:
         self.chance = chance
         self.lagging = 0  # readings of ``ends`` and takes that still show an older last stable offset
         self.definitions_lag = 0  # takes of readers of sfc.definitions that still show nothing new
+        self.torn: Callable[[int, list[bytes]], None] | None = None  # hears of the shard and the keys of a torn transaction
         self.stable: dict[Partition, int] = {}  # that older offset, by partition: where this process's last transactions began
 
     def cluster_id(self) -> str:
@@ -132,17 +133,15 @@ class FaultyProducer:
         traps = self._traps
         op = "job" if on_failure is not None else "command" if self._gapless else "letter"
         traps.before(op)
-        if traps.armed and on_failure is not None:
-            if traps.instead("given-up-job", op):
-                self._given_up.append(on_failure)
-                return
-            if traps.instead("given-up-job-in-log", op):
-                self._given_up.append(on_failure)
         if self._lost and self._gapless:
             return  # what comes behind a record that was lost never arrives
-        if traps.armed and on_failure is None and traps.instead("lost-record", op):
-            self._lost = True
-            return
+        if traps.armed and (kind := traps.instead(op)):
+            if on_failure is not None:
+                self._given_up.append(on_failure)
+            else:
+                self._lost = True
+            if kind != "given-up-job-in-log":
+                return
         self._inner.send(topic, value, key, headers, partition, on_failure)
         traps.after(op)
 
@@ -205,15 +204,37 @@ class FaultyTransaction:
         traps = self._traps
         traps.before("commit")
         if traps.armed:
-            if traps.instead("slow-commit", "commit"):
-                self._log.clock.advance(1_500)
-            if traps.instead("unknown-commit-undone", "commit"):
-                raise ProducerFailed("the outcome of the commit is unknown")
-            if traps.instead("unknown-commit-done", "commit"):
-                self._inner.commit()
-                raise ProducerFailed("the outcome of the commit is unknown")
+            match traps.instead("commit"):
+                case "slow-commit":
+                    self._log.clock.advance(1_500)
+                case "unknown-commit-undone":
+                    raise ProducerFailed("the outcome of the commit is unknown")
+                case "unknown-commit-done":
+                    self._inner.commit()
+                    raise ProducerFailed("the outcome of the commit is unknown")
+                case "torn-transaction":
+                    self._tear()
+                case _:
+                    pass
         self._inner.commit()
         traps.after("commit")
+
+    def _tear(self) -> None:
+        """Makes the first half of the states visible and nothing else, and kills the process; nothing where there are no states."""
+        states = [record for record in self._wrote if record[0].endswith(".state")][:-1]
+        half = states[: (len(states) + 1) // 2]
+        if not half:
+            return
+        self._inner.abort()
+        self._inner.begin()
+        for record in half:
+            self._inner.send(*record)
+        self._inner.commit()
+        number = half[0][4]
+        assert number is not None
+        assert self._log.torn is not None
+        self._log.torn(number, [key for _, _, key, _, _ in half if key is not None])
+        self._traps.crash()
 
     def abort(self) -> None:
         self._traps.before("abort")
@@ -242,7 +263,7 @@ class FaultyConsumer:
             records = _interleaved(records, chance)
         if records and self._traps.armed:
             self._traps.after("take-some")
-            if self._traps.instead("rebalance-in-mid-batch", "take-some"):
+            if self._traps.instead("take-some"):
                 # consume() was seen to run the callbacks of a rebalance and still hand over what it had.
                 self.inner.take(0, 0)
         self._traps.after("take")
@@ -263,6 +284,9 @@ class FaultyConsumer:
 
     def commit(self, positions: Mapping[Partition, Position]) -> None:
         self._traps.before("group-commit")
+        if self._traps.armed and self._traps.instead("group-commit"):
+            ends = self._log.inner.ends(list(positions))
+            positions = {p: Position(self._log.chance.choice((0, ends[p]))) for p in positions}
         self.inner.commit(positions)
         self._traps.after("group-commit")
 

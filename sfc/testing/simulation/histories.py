@@ -23,17 +23,22 @@ Fail = Callable[[str, str], None]
 class Life:
     """The latest life of a flow id. ``ended``: by which event, "" while it runs."""
 
-    __slots__ = ("ended", "events", "flow", "id", "run", "seq", "shard", "subjects")
+    __slots__ = ("ended", "events", "flow", "id", "run", "seq", "shard", "since", "subjects")
 
     def __init__(self, id: str, run: int, shard: int) -> None:
         self.id = id
         self.run = run
+        self.since = run  # offset of its start, or of its last end: what held it before holds it no more
         self.shard = shard
         self.seq = 0
         self.flow: Flow | None = None
         self.ended = ""
         self.subjects: tuple[str, ...] = ()
         self.events: list[e.AnyEvent] = []
+
+    @property
+    def waits_for_children(self) -> bool:
+        return self.flow is not None and not self.ended and any(b.child or b.phase == "spread" for b in self.flow.branches.values())
 
 
 class Histories:
@@ -100,6 +105,7 @@ class Histories:
             if life.ended:
                 self._fail("one-terminal-state", f"{life.id} run {life.run} ended by {life.ended}, and by {type(event).__name__}")
             life.ended = type(event).__name__
+            life.since = event.offset
         elif isinstance(event, e.ExecutionRedriven):
             if not life.ended:
                 self._fail("one-terminal-state", f"{life.id} run {life.run} was redriven while it ran")
@@ -160,7 +166,7 @@ class Histories:
                 pass
             case _:
                 return
-        held = self._commands.held(life.shard, event.offset, life.id, life.run, subjects)
+        held = self._commands.held(life.shard, event.offset, life.id, life.since, subjects)
         if held:
             what = "nothing-dispatched-while-held" if isinstance(event, e.TaskScheduled) else "no-timer-while-held"
             self._fail(what, f"{life.id}: {type(event).__name__} {event.seq} at offset {event.offset} while {held} was held")

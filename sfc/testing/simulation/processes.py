@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable
 from typing import Protocol
@@ -58,9 +59,12 @@ class Process:
         clock: VirtualClock,
         chance: random.Random,
         happened: Callable[[str], None],
-        make: Callable[[FaultyLog, SkewedClock], Role],
+        make: Callable[[FaultyLog, SkewedClock, MemoryStateStore], Role],
+        torn: Callable[[int, list[bytes]], None],
     ) -> None:
         self.name = name
+        self.store = MemoryStateStore()
+        self._torn = torn
         self.clock = SkewedClock(clock)
         self._virtual = clock
         self._embedded = log
@@ -71,10 +75,11 @@ class Process:
         self.log = self._new_log()
         self.frozen = False
         self.up_ms = 0  # when it may be made again
-        self.leaving = False  # it is to close cleanly, and not to come back
 
     def _new_log(self) -> FaultyLog:
-        return FaultyLog(self._embedded, Traps(self._happened), self._virtual, self._chance)
+        log = FaultyLog(self._embedded, Traps(self._happened), self._virtual, self._chance)
+        log.torn = self._torn
+        return log
 
     @property
     def runnable(self) -> bool:
@@ -84,7 +89,7 @@ class Process:
         """One turn. A failure costs it a pause and its role; a crash everything that it had not given to the log."""
         try:
             if self.role is None:
-                self.role = self._make(self.log, self.clock)
+                self.role = self._make(self.log, self.clock, self.store)
                 return 1
             return self.role.step(0.0)
         except Crash:
@@ -92,6 +97,13 @@ class Process:
         except SfcError:
             self._close()
         return 0
+
+    def store_now(self) -> MemoryStateStore:
+        """The local store as it is, on another disk."""
+        return copy.deepcopy(self.store)
+
+    def new_store(self) -> None:
+        self.store = MemoryStateStore()
 
     def kill(self) -> None:
         """Kills it from outside, between two turns."""
@@ -117,9 +129,10 @@ class Process:
             pass
         self.log = self._new_log() if not self.log.traps.armed else self.log
 
-    def leave(self) -> None:
+    def leave(self) -> int:
         """Shuts it down cleanly."""
         self._close()
+        return 1
 
 
 class Intake:

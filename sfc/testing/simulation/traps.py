@@ -16,13 +16,14 @@ class Crash(BaseException):
 @dataclass
 class Trap:
     """``kind``: of the fault that it makes. It springs at an operation of ``ops``, after ``skip`` of them have passed. ``when``: before the
-    operation, after it, or in its place (then the operation asks for it by kind). ``spring``: what happens before and after."""
+    operation, after it, or in its place. ``spring``: what happens then."""
 
     kind: str
     when: str
     ops: frozenset[str]
     skip: int = 0
     spring: Callable[[], None] | None = None
+    counts: bool = True  # False: whoever carries it out says whether it came about
 
 
 @dataclass
@@ -53,13 +54,16 @@ class Traps:
                 if trap.spring is not None:
                     trap.spring()
 
-    def instead(self, kind: str, op: str) -> bool:
-        """Whether this fault happens in place of the operation at hand."""
+    def instead(self, op: str) -> str:
+        """The kind of the fault that happens in place of the operation at hand, "" for none."""
         for trap in self.armed:
-            if trap.when == "instead" and trap.kind == kind and op in trap.ops and self._springs(trap):
-                self.happened(kind)
-                return True
-        return False
+            if trap.when == "instead" and op in trap.ops and self._springs(trap):
+                if trap.counts:
+                    self.happened(trap.kind)
+                if trap.spring is not None:
+                    trap.spring()
+                return trap.kind
+        return ""
 
     def _springs(self, trap: Trap) -> bool:
         if trap.skip > 0:

@@ -38,6 +38,8 @@ class Watcher:
         self.states: dict[str, bytes | None] = {}
         self.letters: list[tuple[str, str, int, int]] = []
         self.intervals: dict[int, int] = {}  # that an operator has set
+        self.committed: set[int] = set()  # shards, since somebody has asked
+        self.torn: set[tuple[int, str]] = set()  # shards and keys of which a state is visible that was never committed
         self._commands = Tail(log, [names.commands])
         self._state = Tail(log, [names.state])
         self._history = Tail(log, [names.history])
@@ -66,6 +68,8 @@ class Watcher:
             touched.add(told.flow)
         for record in states:
             key = (record.key or b"").decode()
+            if (record.partition, key) in self.torn:
+                continue
             if key.startswith("/"):
                 self._shard(decode_shard(record.value or b""))
             else:
@@ -80,6 +84,7 @@ class Watcher:
     def _shard(self, state: ShardState) -> None:
         before = self.shards.get(state.number)
         self.shards[state.number] = state
+        self.committed.add(state.number)
         if before is None:
             return
         expected = self.intervals.pop(state.number, before.interval + 1)

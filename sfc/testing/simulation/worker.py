@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -27,11 +28,14 @@ class Worker:
 
     ``calm``: it fails no job by chance any more."""
 
-    def __init__(self, log: FaultyLog, clock: Clock, topics: list[str], tricks: list[str], errors: tuple[str, ...]) -> None:
+    def __init__(
+        self, log: FaultyLog, clock: Clock, topics: list[str], tricks: list[str], errors: tuple[str, ...], happened: Callable[[str], None]
+    ) -> None:
         self._log = log
         self._clock = clock
         self._tricks = tricks
         self._errors = errors
+        self._happened = happened
         self._chance: random.Random = log.chance
         self._consumer = log.consumer("workers", topics)
         self._producer = log.producer()
@@ -85,6 +89,8 @@ class Worker:
         partition = int(head[headers.REPLY_PARTITION]) if headers.REPLY_PARTITION in head else None
         delay_ms = self._chance.randint(*WORK_MS)
         to = head[headers.REPLY_TO].decode()
+        if trick:
+            self._happened(trick)
         match trick:
             case "worker-is-dead":
                 return

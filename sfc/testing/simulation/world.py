@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
 import random
 from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 import structlog
 
 from sfc.adapters.embedded import EmbeddedLog
 from sfc.adapters.memory_store import MemoryStateStore
-from sfc.ports import Partition, TopicSpec
+from sfc.engine.commands import Hold
+from sfc.engine.rules import RULES
+from sfc.engine.shard import ShardState
+from sfc.ports import Headers, Partition, TopicSpec
 from sfc.runtime.lane import Lane
-from sfc.testing.simulation.blueprints import ERRORS, GROUPS, TASKS, TOPICS, definitions
+from sfc.testing.simulation.blueprints import ERRORS, GROUPS, MACHINES, TASKS, TOPICS, definitions, head_of
 from sfc.testing.simulation.broken import Broken
 from sfc.testing.simulation.clock import SkewedClock, VirtualClock
 from sfc.testing.simulation.faulty_log import FaultyLog
 from sfc.testing.simulation.plan import Plan
 from sfc.testing.simulation.processes import Intake, Process, Role, engine
+from sfc.testing.simulation.tails import CountingStorage
 from sfc.testing.simulation.watcher import Watcher
 from sfc.testing.simulation.worker import Worker
-from sfc.wire.definitions import Definition, encode_definition, key_of
+from sfc.wire.commands import encode_command
+from sfc.wire.definitions import Definition, SubjectHold, encode_definition, key_of
+from sfc.wire.state import encode_shard, interval_headers, shard_key
 from sfc.wire.topics import Names, core_topics, job_topic
 
 NAMES = Names("sfc")
@@ -60,10 +68,12 @@ class World:
         self.clock = VirtualClock()
         self.append_clock = AppendClock(self.clock)
         self._ids = 0
-        self.log = EmbeddedLog.memory(clock=self.append_clock, max_poll_s=MAX_POLL_S, new_id=self._new_id)
+        self._storage = CountingStorage(self._new_id())
+        self._looked = 0
+        self.log = EmbeddedLog(self._storage, clock=self.append_clock, max_poll_s=MAX_POLL_S, new_id=self._new_id)
         self.log.create([TopicSpec(name, n, config) for name, (n, config) in core_topics(NAMES, SHARDS).items()])
         self.job_topics = self._make_topics()
-        self.client = self.log.producer()
+        self._client = self.log.producer()
         for definition in definitions():
             self.define(definition)
         once = frozenset({"audit", "ship", "weigh", NAMES.task("book")})
@@ -74,6 +84,14 @@ class World:
         self._nested = 0
         self._turns: list[Process] = []
         self.may_stop: set[int] = set()  # shards that are to stand until an operator has looked
+        self.torn: dict[int, list[bytes]] = {}
+        self.holds: dict[str, tuple[int, bool]] = {}  # revision of the latest, and whether it holds
+        self.versions: set[str] = set()  # blueprints that have a second version
+        self.trigger_revision = 0
+        self._heads = {name: head_of(name, 1) for name in MACHINES}
+        self._revision = 1
+        self._later: list[tuple[int, int, Callable[[], None]]] = []
+        self._laters = 0
         for _ in range(2):
             self.add("engine")
         self.add("intake")
@@ -90,24 +108,28 @@ class World:
         self.log.create([TopicSpec(name, n) for name, n in TOPICS.items()])
         return (*own, "audit", "ship", "weigh")
 
+    def send(self, topic: str, value: bytes | None, key: bytes | None, head: Headers | None = None, partition: int | None = None) -> None:
+        """What people and programs append, acknowledged; nothing where the topic is not there."""
+        if topic in self.log.topics():
+            self._client.send(topic, value, key, head, partition)
+
     def define(self, definition: Definition) -> int:
         """Publishes a definition; returns the offset behind it."""
-        self.client.send(NAMES.definitions, encode_definition(definition), key_of(definition).encode(), None, 0)
+        self.send(NAMES.definitions, encode_definition(definition), key_of(definition).encode(), None, 0)
         return self.log.ends([Partition(NAMES.definitions, 0)])[Partition(NAMES.definitions, 0)]
 
     # -- processes
 
-    def add(self, kind: str, store: MemoryStateStore | None = None) -> Process:
+    def add(self, kind: str) -> Process:
         """Starts a process more."""
         self._named += 1
         chance = random.Random((self.plan.seed << 8) + self._named)
-        kept = store or MemoryStateStore()
-        makers: dict[str, Callable[[FaultyLog, SkewedClock], Role]] = {
-            "engine": lambda log, clock: engine(log, NAMES, SHARDS, clock, kept),
-            "intake": lambda log, clock: Intake(log, NAMES, SHARDS, clock),
-            "worker": lambda log, clock: Worker(log, clock, list(self.job_topics), self.tricks, ERRORS),
+        makers: dict[str, Callable[[FaultyLog, SkewedClock, MemoryStateStore], Role]] = {
+            "engine": lambda log, clock, store: engine(log, NAMES, SHARDS, clock, store),
+            "intake": lambda log, clock, _: Intake(log, NAMES, SHARDS, clock),
+            "worker": lambda log, clock, _: Worker(log, clock, list(self.job_topics), self.tricks, ERRORS, self.happened),
         }
-        process = Process(f"{kind}-{self._named}", self.log, self.clock, chance, self.happened, makers[kind])
+        process = Process(f"{kind}-{self._named}", self.log, self.clock, chance, self.happened, makers[kind], self._was_torn)
         self.processes.append(process)
         return process
 
@@ -128,15 +150,17 @@ class World:
         """A turn of one process, and a look at what it left on the log."""
         runnable = [p for p in self.processes if p.runnable]
         self.steps += 1
+        while self._later and self._later[0][0] <= self.steps:
+            heapq.heappop(self._later)[2]()
         self.clock.advance(self.chance.choices(_PACES_MS, _PACE_WEIGHTS)[0])
         if not runnable:
             return 0
         process = runnable[int(self.chance.random() * len(runnable))]
         return self.turn(process)
 
-    def turn(self, process: Process) -> int:
+    def turn(self, process: Process, act: Callable[[], int] | None = None) -> int:
         try:
-            done = process.step()
+            done = (act or process.step)()
         except (Broken, KeyboardInterrupt):
             raise
         except Exception as e:
@@ -145,11 +169,17 @@ class World:
         return done
 
     def look(self) -> None:
-        self.watcher.look()
+        if self._storage.appended != self._looked:
+            self._looked = self._storage.appended
+            self.watcher.look()
         for process, lane in self.lanes():
             for shard, why in lane.stopped.items():
                 if shard not in self.may_stop:
                     self.fail("no-shard-stops", f"{process.name}: {why}")
+        for shard in self.torn:
+            if shard in self.watcher.committed:
+                self.fail("a-torn-shard-stands", f"shard {shard} was committed by somebody though it is torn")
+        self.watcher.committed.clear()
 
     def freeze(self, process: Process, turns: int) -> None:
         """The process stands still in the middle of what it does, while the others take turns; then it goes on, and knows nothing of it."""
@@ -163,6 +193,103 @@ class World:
         finally:
             process.frozen = False
             self._nested -= 1
+
+    def freeze_until(self, process: Process, step: int) -> None:
+        """The process stands still between two turns."""
+        process.frozen = True
+
+        def thaw() -> None:
+            process.frozen = False
+
+        self.later(step - self.steps, thaw)
+
+    def leave(self, process: Process) -> None:
+        """It closes cleanly; where it was the last of its kind, another one comes."""
+        if process.frozen:
+            return
+        self.turn(process, process.leave)
+        self.processes.remove(process)
+        kind = process.name.partition("-")[0]
+        if not self.of(kind):
+            self.add(kind)
+
+    def later(self, turns: int, do: Callable[[], None]) -> None:
+        """Does something after some turns, or when the faults stop."""
+        self._laters += 1
+        heapq.heappush(self._later, (self.steps + turns, self._laters, do))
+
+    def do_what_is_left(self) -> None:
+        while self._later:
+            heapq.heappop(self._later)[2]()
+
+    def shift_append_time(self, shift_ms: int) -> None:
+        self.append_clock.shift_ms = shift_ms
+
+    # -- what is deployed and held
+
+    def change_head(self, name: str, **changes: Any) -> None:
+        self._revision += 1
+        self._heads[name] = msgspec.structs.replace(self._heads[name], revision=self._revision, **changes)
+        self.define(self._heads[name])
+
+    def hold(self, subject: str, *, held: bool, freeze: bool = True) -> None:
+        """As the registry tells it: a definition, and the whole state of the subject to every shard."""
+        kind, _, name = subject.partition(":")
+        if kind == "blueprint":
+            self.change_head(name, status="paused" if held else "enabled")
+        else:
+            self._revision += 1
+            self.define(SubjectHold(subject, self._revision, held, freeze))
+        self.holds[subject] = self._revision, held
+        value, head = encode_command(Hold(subject, self._revision, held, freeze), f"registry/{subject}", (self._revision,))
+        for shard in range(SHARDS):
+            self.send(NAMES.commands, value, b"/hold/" + subject.encode(), head, shard)
+
+    # -- topics and transactions
+
+    def delete(self, topic: str) -> bool:
+        """Whether it was there. What nobody has read is lost."""
+        if topic not in self.log.topics():
+            return False
+        self.look()
+        self.log.delete(topic)
+        return True
+
+    def make_again(self, topic: str) -> None:
+        if topic in self.log.topics():
+            return
+        self.log.create([TopicSpec(topic, TOPICS.get(topic, SHARDS))])
+        if topic in self.job_topics:
+            self.watcher.renew(topic)
+
+    def _was_torn(self, shard: int, keys: list[bytes]) -> None:
+        """Half of a transaction is visible: the shard must stand from now on. An operator looks at it after a while."""
+        self.happened("torn-transaction")
+        self.torn[shard] = keys
+        self.may_stop.add(shard)
+        self.watcher.torn.update((shard, key.decode()) for key in keys)
+        self.later(40, lambda: self.mend(shard))
+
+    def mend(self, shard: int) -> None:
+        """What an operator does: puts back what was committed before, and the shard's record under a higher number of its interval."""
+        if shard not in self.torn:
+            return
+        self.look()
+        keys = self.torn.pop(shard)
+        state = self.watcher.shards.get(shard) or ShardState(shard, rules=RULES)
+        mended = msgspec.structs.replace(state, interval=state.interval + 1)
+        fence = self.log.transaction(NAMES.transactional_id(shard))
+        fence.begin()
+        for key in keys:
+            self.watcher.torn.discard((shard, key.decode()))
+            fence.send(NAMES.state, self.watcher.states.get(key.decode()), key, interval_headers(mended.interval), shard)
+        fence.send(NAMES.state, encode_shard(mended), shard_key(shard), interval_headers(mended.interval), shard)
+        fence.commit()
+        self.look()
+        self.may_stop.discard(shard)
+        for process, lane in self.lanes():  # a shard that stands is taken again after a new assignment
+            if shard in lane.stopped:
+                process.kill()
 
     def happened(self, kind: str) -> None:
         self.faults[kind] += 1
