@@ -115,7 +115,7 @@ def _run(folder: Path, first: int, count: int, hash_seed: str = "0") -> dict[str
         cwd=folder, env=environment, capture_output=True, text=True, timeout=RUN_S, check=False,
     )  # fmt: skip
     if done.returncode:
-        raise RuntimeError(f"the simulation ended with {done.returncode}:\n{done.stderr[-3000:]}")
+        raise RuntimeError(f"the simulation ended with {done.returncode}:\n{done.stderr[-800:]}")
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     if told["sfc"] != str(folder.resolve() / "sfc"):
         raise RuntimeError(f"{told['sfc']} was imported, and not the copy in {folder}")
