@@ -6,7 +6,6 @@ from collections import OrderedDict
 
 import msgspec
 
-from sfc.engine.children import NOT_STARTED
 from sfc.engine.commands import (
     ChildEnded,
     Command,
@@ -26,7 +25,6 @@ from sfc.engine.evolve import kept
 from sfc.engine.flow import Flow, next_due_ms
 from sfc.engine.limits import REASON_CHARACTERS_MAX
 from sfc.engine.shard import HoldRecord, Waking, held_by, inherit, subjects_of
-from sfc.engine.sizes import DATA_LIMIT
 from sfc.engine.start import EXISTS
 from sfc.engine.turn import Decision, Missing
 from sfc.errors import LogUnavailable, ProducerFailed, RecordTooLarge, ShardStopped, ShardUnclear, TransactionAborted
@@ -37,6 +35,7 @@ from sfc.runtime.carrier import topic_id_of
 from sfc.runtime.checkpoint import Progress
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.intake import read_command
+from sfc.runtime.instead import instead_of, instead_of_record
 from sfc.runtime.interval import Overlay, write_interval
 from sfc.runtime.letters import Refused, letter_of
 from sfc.runtime.outlets import Outlets
@@ -133,6 +132,7 @@ class OwnedShard:
             return
         if received.bad_value:
             self._dead_letter(record, "not-json", received.bad_value)
+            self._tell(instead_of_record(record, refused.detail))
         self._carry_out(key.decode("utf-8", "replace"), received.command, record, received.source)
 
     def _check_place(self, record: Record) -> int:
@@ -244,14 +244,12 @@ class OwnedShard:
     def _not_sent(self, sent: SendCommand, reason: str) -> None:
         """The topic takes less than what decide lets through: its limit was lowered."""
         _log.error("a command to a flow is too large for the log", action="command-too-large", flow=sent.flow, reason=reason)
-        match sent.command:
-            case Start(parent=Parent(flow=parent, token=token, index=index)):
-                self._append(parent, ChildEnded(token, "FAILED", None, NOT_STARTED, reason, index))
-            case ChildEnded(token=token, index=index):
-                there = partition_of(sent.flow.encode(), self._shards)
-                self._outlets.command(there, sent.flow.encode(), ChildEnded(token, "FAILED", None, DATA_LIMIT, reason, index))
-            case _:
-                pass
+        self._tell(instead_of(sent.flow, sent.command, reason))
+
+    def _tell(self, told: tuple[str, ChildEnded] | None) -> None:
+        if told is not None:
+            key = told[0].encode()
+            self._outlets.command(partition_of(key, self._shards), key, told[1])
 
     def _dispatch(self, job: DispatchJob) -> None:
         if job.target.exactly_once:

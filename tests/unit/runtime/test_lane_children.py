@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 
 from sfc.engine.commands import ChildEnded, Hold, Pause, Resume, Signal, Start, Stop
@@ -263,3 +264,37 @@ def test_positions_of_a_group_are_for_display_only(family: Bench) -> None:
     settle(family, [second])
     check(family, 1)
     second.close()
+
+
+@pytest.mark.parametrize("refused", ["start", "child-ended"])
+def test_a_parent_does_not_wait_for_what_the_intake_refuses(family: Bench, refused: str) -> None:
+    """A start or an end that can't be carried out is a dead letter, and ends the wait that it was about."""
+    lane = family.lane()
+    family.start("wait:1", {"n": 1})
+    family.run([lane], lambda: bool(children(family)))
+    ((child, received),) = [(flow, r) for flow, r in commands(family) if isinstance(r.command, Start) and r.command.parent is not None]
+    assert isinstance(received.command, Start)
+    parent = received.command.parent
+    assert parent is not None
+    if refused == "start":
+        family.command(child, msgspec.structs.replace(received.command, entry="x" * 2_000))
+    else:
+        family.command("wait:1", ChildEnded(parent.token, "S" * 2_000))
+    family.run([lane], lambda: bool(family.answers))
+    (answer,) = family.answers
+    assert (answer.status, answer.error) == ("FAILED", "SFC.ChildNotStarted" if refused == "start" else "States.DataLimitExceeded")
+    assert "takes up to 1000 characters" in (answer.cause or "")
+    assert [headers.text(r.headers, headers.REASON) for r in family.dead_letters()] == ["too-large"]
+    lane.close()
+
+
+@pytest.mark.parametrize(
+    "token", ["", "nonsense", "other:1/2/3/abc", "wait:1/2/3/" + "x" * 2_000], ids=["none", "nonsense", "other", "long"]
+)
+def test_a_refused_end_that_names_no_wait_is_told_to_nobody(family: Bench, token: str) -> None:
+    lane = family.lane()
+    family.command("wait:1", ChildEnded(token, "S" * 2_000))
+    family.run([lane], lambda: bool(family.dead_letters()))
+    settle(family, [lane])
+    assert len(commands(family)) == 1
+    lane.close()
