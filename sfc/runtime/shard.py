@@ -14,7 +14,6 @@ from sfc.engine.commands import (
     Fire,
     FlowCommand,
     Hold,
-    Parent,
     Start,
     Tick,
     Wake,
@@ -124,6 +123,7 @@ class OwnedShard:
         if received is None:
             assert refused is not None
             self._dead_letter(record, refused.reason, refused.detail)
+            self._tell(instead_of_record(record, refused.detail))
             return
         if received.source and not self._new_mark(received):
             return
@@ -132,7 +132,6 @@ class OwnedShard:
             return
         if received.bad_value:
             self._dead_letter(record, "not-json", received.bad_value)
-            self._tell(instead_of_record(record, refused.detail))
         self._carry_out(key.decode("utf-8", "replace"), received.command, record, received.source)
 
     def _check_place(self, record: Record) -> int:
