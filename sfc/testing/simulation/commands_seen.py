@@ -114,6 +114,10 @@ class CommandsSeen:
                     return f"flow:{flow}"
         return ""
 
+    def subjects_held(self, shard: int, before: int) -> set[str]:
+        """What is on hold on a shard when its commands before that offset have been taken."""
+        return {subject for subject, line in self._subjects[shard].items() if line.at(before - 1)}
+
     def fired_ms(self, shard: int, offset: int) -> int:
         """Until when timers were to fire by this command: the smaller of tick time and record time; no limit for what is no tick."""
         seen = self.by_offset[shard][offset]

@@ -9,6 +9,7 @@ from sfc.engine import events as e
 from sfc.engine.evolve import evolve, kept
 from sfc.engine.flow import Flow
 from sfc.engine.shard import version_subjects
+from sfc.testing.simulation.agreements import HeldAnswers, wrong_attempt, wrong_child
 from sfc.testing.simulation.commands_seen import CommandsSeen
 from sfc.wire.history import HistoryRecord
 from sfc.wire.state import encode_flow
@@ -47,6 +48,7 @@ class Histories:
     def __init__(self, commands: CommandsSeen, fail: Fail, groups: dict[str, str]) -> None:
         self._commands = commands
         self._fail = fail
+        self._held_answers = HeldAnswers()
         self._groups = groups
         self.lives: dict[str, Life] = {}
         self.all: dict[tuple[str, int], Life] = {}
@@ -66,6 +68,8 @@ class Histories:
         for event in record.events:
             self._event(life, event)
         flow = life.flow
+        if flow is not None and (left := self._held_answers.left(flow)):
+            self._fail("held-answers-are-taken", f"{life.id} went on, and {left} is open though its answer was there")
         if flow is not None and record.summary.status != flow.status:
             self._fail("summary-is-fold", f"{life.id}: the summary says {record.summary.status}, the fold {flow.status}")
 
@@ -81,6 +85,10 @@ class Histories:
         self._timers(life, event)
         self._tokens(life, event)
         self._holds(life, event)
+        if life.flow is not None:
+            self._held_answers.before(life.flow, event)
+            if wrong_attempt(life.flow, event):
+                self._fail("attempts-begin-anew", f"{life.id}: a state was entered, and its first job {event.seq} is not its first attempt")
         life.flow = evolve(life.flow, event)
         life.events.append(event)
 
@@ -91,6 +99,8 @@ class Histories:
             group = self._groups.get(event.blueprint)
             above = event.parent.subjects if event.parent is not None else ()
             life.subjects = (*version_subjects(event.blueprint, event.version), *((f"group:{group}",) if group else ()), *above)
+            if event.parent is not None and (name := wrong_child(life.id, event.blueprint, event.parent)):
+                self._fail("children-are-named-by-their-jobs", f"{life.id} is a child that should be called {name}")
             if event.origin is not None and event.origin.kind == "topic":
                 seen = self._commands.by_offset[life.shard][event.offset]
                 origin = seen.source.rpartition("/")[0], event.blueprint, event.origin.partition, event.origin.offset

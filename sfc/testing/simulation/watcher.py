@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sfc.adapters.embedded import EmbeddedLog
 from sfc.engine.events import TaskScheduled
 from sfc.engine.shard import ShardState
+from sfc.testing.simulation.agreements import lacks_source
 from sfc.testing.simulation.commands_seen import CommandsSeen
 from sfc.testing.simulation.histories import Histories, Life
 from sfc.testing.simulation.jobs_seen import JobsSeen
@@ -49,6 +50,9 @@ class Watcher:
         """Reads what is new, and checks it."""
         for record in self._commands.new():
             self.commands.take(record)
+            seen = self.commands.by_offset[record.partition][-1]
+            if seen.command is not None and lacks_source(seen.command, seen.source):
+                self._fail("flows-speak-with-marks", f"{type(seen.command).__name__} to {seen.flow} at offset {record.offset} has no mark")
         history = self._history.new()
         states = self._state.new()
         for record in self._jobs.new():
@@ -85,6 +89,9 @@ class Watcher:
         before = self.shards.get(state.number)
         self.shards[state.number] = state
         self.committed.add(state.number)
+        held = {subject for subject, hold in state.holds.items() if hold.held}
+        if held != (due := self.commands.subjects_held(state.number, state.next_offset)):
+            self._fail("holds-are-the-latest", f"shard {state.number} holds {sorted(held)}, by its commands it should be {sorted(due)}")
         if before is None:
             return
         expected = self.intervals.pop(state.number, before.interval + 1)
