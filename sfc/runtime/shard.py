@@ -33,8 +33,8 @@ from sfc.runtime import metrics
 from sfc.runtime.carrier import topic_id_of
 from sfc.runtime.checkpoint import Progress
 from sfc.runtime.definitions import Definitions
-from sfc.runtime.intake import read_command
 from sfc.runtime.instead import instead_of, instead_of_record
+from sfc.runtime.intake import read_command
 from sfc.runtime.interval import Overlay, write_interval
 from sfc.runtime.letters import Refused, letter_of
 from sfc.runtime.outlets import Outlets

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Client
@@ -22,6 +22,17 @@ _BATCH_OVERHEAD_BYTES = 128
 _HEADER_OVERHEAD_BYTES = 10
 
 
+class _Sent(NamedTuple):
+    """What ``send`` was given."""
+
+    topic: str
+    value: bytes | None
+    key: bytes | None
+    headers: Headers | None
+    partition: int | None
+    on_failure: Callable[[str], None]
+
+
 class KafkaProducer:
     """One idempotent producer; see ``sfc.ports.Producer``.
 
@@ -30,7 +41,8 @@ class KafkaProducer:
     gapless producer a record that the broker refuses is the end of it, so such a record must not be handed over.
 
     Kafka refuses a whole batch that is over its topic's limit, though each record may fit. So what was refused for its size goes once
-    more, each record in a batch of its own, and so does all that the topic gets from then on. ``again``: whether it does.
+    more, each record in a batch of its own, and so does all that the topic gets from then on. Records with ``on_failure`` do; SFC's own
+    topics take any batch. ``again``: whether it does.
     """
 
     def __init__(self, properties: Mapping[str, object], *, limits: Callable[[str], int] | None = None, again: bool = True) -> None:
@@ -43,7 +55,7 @@ class KafkaProducer:
         self._given_up: list[tuple[Callable[[str], None], str]] = []
         self._properties = properties
         self._again = again and limits is None
-        self._too_large: list[tuple[Message, Callable[[str], None] | None]] = []  # refused, and not sent again yet
+        self._too_large: list[_Sent] = []  # refused, and not sent again yet
         self._narrow: set[str] = set()  # topics that have refused a batch for its size
         self._alone: KafkaProducer | None = None  # what they are sent by
         self._client = Client({**properties, "on_delivery": self._lost, "error_cb": self._troubles}, logger=logger)
@@ -66,7 +78,7 @@ class KafkaProducer:
         if self._narrow and topic in self._narrow:
             self._one_by_one().send(topic, value, key, headers, partition, on_failure)
             return
-        callback = None if on_failure is None else self._reporter(on_failure)
+        callback = None if on_failure is None else self._reporter(_Sent(topic, value, key, headers, partition, on_failure))
         number = -1 if partition is None else partition
         while True:
             try:
@@ -153,18 +165,16 @@ class KafkaProducer:
 
     def _lost(self, error: KafkaError | None, message: Message) -> None:
         """The producer-wide delivery callback: a record without ``on_failure`` is lost."""
-        if error is not None and self._again and is_too_large(error):
-            self._too_large.append((message, None))
-        elif error is not None and not self._failed:
+        if error is not None and not self._failed:
             self._failed = f"a record was not delivered to {message.topic()}: {self._troubles.say(error)}"
 
-    def _reporter(self, on_failure: Callable[[str], None]) -> Callable[[KafkaError | None, Message], None]:
+    def _reporter(self, sent: _Sent) -> Callable[[KafkaError | None, Message], None]:
         def report(error: KafkaError | None, message: Message) -> None:
             if error is not None and self._again and is_too_large(error):
-                self._too_large.append((message, on_failure))
+                self._too_large.append(sent)  # of the message the client has no headers any more
             elif error is not None:
                 # Told after the client's call: an exception in here would become a SystemError there.
-                self._given_up.append((on_failure, f"{message.topic()}: {self._troubles.say(error)}"))
+                self._given_up.append((sent.on_failure, f"{message.topic()}: {self._troubles.say(error)}"))
                 if self._gapless:
                     self._lost(error, message)
 
@@ -172,11 +182,9 @@ class KafkaProducer:
 
     def _serve(self) -> None:
         while self._too_large:
-            message, again = self._too_large.pop(0)
-            topic = message.topic() or ""
-            self._narrow.add(topic)
-            head = cast("Headers | None", message.headers())
-            self._one_by_one().send(topic, message.value(), message.key(), head, message.partition(), again)
+            sent = self._too_large.pop(0)
+            self._narrow.add(sent.topic)
+            self._one_by_one().send(*sent)
         while self._given_up:
             on_failure, reason = self._given_up.pop(0)
             on_failure(reason)
