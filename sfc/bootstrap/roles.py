@@ -44,7 +44,7 @@ def engine_role(site: Site) -> Role:
     limits = LaneLimits(s.interval_ms / 1000, s.interval_commands_max, s.interval_bytes_max)
     kept = open_store(site)
     try:
-        lane = Lane(site.log, site.names, site.shards, site.definitions(), kept.store, site.clock, limits)
+        lane = Lane(site.log, site.names, site.shards, site.definitions(), kept.store, site.clock, limits, site.attempts)
     except BaseException:
         kept.close()
         raise

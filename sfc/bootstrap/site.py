@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sfc.adapters.clock import SystemClock
 from sfc.errors import BadInput
 from sfc.ports import Clock, Log, TopicSpec
+from sfc.runtime.attempts import Attempts
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.topics import ensure_topics
 from sfc.settings import Settings, instance_name
@@ -35,6 +37,7 @@ class Site:
     shards: int
     instance: str
     clock: Clock = field(default_factory=SystemClock)
+    attempts: Attempts = field(default_factory=lambda: Attempts(uuid.uuid4().hex))
 
     def definitions(self) -> Definitions:
         return Definitions(self.log, self.names)

@@ -46,6 +46,12 @@ class ShardState(Struct, omit_defaults=True):
     dropped_replies: int = 0  # answers to jobs that were closed
     repeated: int = 0  # commands that were taken before, by their mark
     dead_letters: int = 0
+    # The careful pass (EXACTLY-ONCE 26); decide sees nothing of it.
+    tries: int = 0  # how often a lane began on what waits at next_offset, and nothing was committed since
+    tried_by: str = ""  # which process was the last to
+    careful_until: int = 0  # below this offset one command is decided at a time
+    trying: str = ""  # the flow at which a tick was
+    passed_over: list[str] = field(default_factory=list)  # flows whose timers do not fire: an operator skipped the tick that died of them
 
 
 class Held(Struct, frozen=True):

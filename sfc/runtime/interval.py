@@ -12,9 +12,10 @@ from sfc.engine.program import Program
 from sfc.engine.shard import ShardState, held_by
 from sfc.errors import RecordTooLarge, TransactionAborted
 from sfc.ports import StateStore, Transaction
+from sfc.runtime import metrics
 from sfc.wire.history import HistoryRecord, encode_history, summarise
 from sfc.wire.jobs import job_headers
-from sfc.wire.state import encode_flow, encode_shard, interval_headers, shard_key
+from sfc.wire.state import decode_shard, encode_flow, encode_shard, interval_headers, shard_key
 from sfc.wire.topics import Names
 
 HISTORY_BYTES_MAX = 1024 * 1024  # a record is split here, so that it fits whatever limit its readers have
@@ -105,6 +106,26 @@ def write_interval(
     return changes
 
 
+def write_record(fence: Transaction, names: Names, shard: ShardState) -> dict[bytes, bytes | None]:
+    """Commits an interval that consists of the shard's own record alone; returns what has changed. Raises as ``write_interval``."""
+    shard.interval += 1
+    own, value = shard_key(shard.number), encode_shard(shard)
+    fence.begin()
+    fence.send(names.state, value, own, interval_headers(shard.interval), shard.number)
+    fence.commit()
+    return {own: value}
+
+
+def note_flow(fence: Transaction, names: Names, store: StateStore, shard: ShardState, flow_id: str) -> dict[bytes, bytes | None]:
+    """Commits the shard's last record anew, with the name of the flow that is about to be decided; returns what has changed. The interval
+    at hand takes the next number. Raises as ``write_interval``."""
+    committed = decode_shard(store.get(shard.number, shard_key(shard.number)) or b"")
+    committed.trying = flow_id
+    changes = write_record(fence, names, committed)
+    shard.interval = committed.interval
+    return changes
+
+
 def history_of(life: Life, shard: ShardState) -> Iterator[bytes]:
     """The history records of a life, each under the limit as far as a single event allows."""
     flow = life.flow
@@ -119,3 +140,13 @@ def history_of(life: Life, shard: ShardState) -> Iterator[bytes]:
             parts += [events[middle:], events[:middle]]  # the earlier half comes off the stack first
         else:
             yield value
+
+
+def count(overlay: Overlay) -> None:
+    """What was committed, for the metrics."""
+    metrics.INTERVAL_COMMANDS.observe(overlay.commands)
+    for life in overlay.lives.values():
+        if life.first == 1:
+            metrics.FLOWS_STARTED.labels(life.flow.blueprint).inc()
+        if not life.flow.running:
+            metrics.FLOWS_ENDED.labels(life.flow.blueprint, life.flow.status).inc()

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sfc.errors import LogError, LogUnavailable, ProducerFailed, ProducerFenced, ShardStopped, ShardUnclear
+from sfc.errors import LogError, LogUnavailable, ProducerFailed, ProducerFenced, SfcError, ShardStopped, ShardUnclear
 from sfc.log import get_logger
 from sfc.ports import Clock, Consumer, Log, Partition, Position, Record, StateStore
 from sfc.runtime import metrics
+from sfc.runtime.attempts import Attempts, stopped_before
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.intake import DefinitionsBehind
 from sfc.runtime.outlets import Outlets
@@ -25,6 +26,8 @@ LOOK_AGAIN_S = 0.02  # for definitions that a start waits for
 AHEAD_MS_MAX = 5_000  # a record further ahead of the engine's clock waits (EXACTLY-ONCE 6)
 TAKING_SLICE_S = 0.05  # of a turn, for the shard that is being restored: the others wait no longer
 TAKE_AGAIN_S = 0.5  # after a log that did not answer
+CAREFUL_PER_TURN = 20  # commands that are decided one at a time, each with a commit
+LOOK_AT_STOPPED_S = 5.0  # whether an operator has mended a shard that stopped
 GROUP_COMMIT_S = 2.0  # the group's own offsets serve lag displays only
 
 
@@ -51,6 +54,7 @@ class Lane:
         store: StateStore,
         clock: Clock,
         limits: LaneLimits | None = None,
+        attempts: Attempts | None = None,
     ) -> None:
         self._log_port = log
         self._names = names
@@ -59,12 +63,16 @@ class Lane:
         self._store = store
         self._clock = clock
         self._limits = limits or LaneLimits()
+        self._attempts = attempts
         self._outlets = Outlets(log, names, shards)
         self._shards: dict[int, OwnedShard] = {}
         self._stopped: dict[int, str] = {}  # shards that must not go on, and why
+        self._stopped_at: dict[int, int] = {}  # where their partitions of sfc.state ended then
+        self._look_at_stopped_s = 0.0
         self._to_take: list[int] = []
         self._taking: Taking | None = None  # the first of those
         self._take_again_s = 0.0  # not before
+        self._careful_left = CAREFUL_PER_TURN
         self._moved: set[int] = set()  # revoked or assigned anew during the call that took the batch
         self._ahead: dict[int, tuple[Record, int]] = {}  # what a shard waits before: for this engine's clock, or for its definitions
         self._commit_due_s: dict[int, float] = {}
@@ -109,7 +117,9 @@ class Lane:
 
     def _step(self, timeout_s: float) -> int:
         self._moved.clear()
+        self._careful_left = CAREFUL_PER_TURN
         records = self._consumer.take(self._limits.batch_records_max, self._wait_s(timeout_s))
+        self._look_at_stopped()
         self._take_assigned()
         self._go_on()
         self._outlets.expect(len(records))
@@ -129,6 +139,7 @@ class Lane:
 
     def _take(self, shard: OwnedShard, record: Record) -> int:
         """How many commands were taken: one, or none where the shard must wait before it."""
+        careful = shard.careful
         try:
             shard.take(record)
         except DefinitionsBehind as e:
@@ -136,9 +147,28 @@ class Lane:
             return 0
         except (ProducerFenced, ShardStopped) as e:
             self._ended(shard, e)
-        if shard.overlay.bytes >= self._limits.bytes_max:  # here and not after the batch: a few decisions may say a lot
+        except SfcError:
+            raise
+        except Exception as e:
+            if not careful:
+                if self._attempts is not None:
+                    self._attempts.raised(shard.number)
+                raise
+            shard.state.next_offset = record.offset  # where it stands, as far as anybody else knows
+            self._ended(shard, ShardStopped(stopped_before(shard.state, f"deciding it raised {type(e).__name__}: {e}")))
+        if careful and shard.number in self._shards:
+            self._commit(shard)
+            self._carefully(shard)
+        elif shard.overlay.bytes >= self._limits.bytes_max:  # here and not after the batch: a few decisions may say a lot
             self._commit(shard)
         return 1
+
+    def _carefully(self, shard: OwnedShard) -> None:
+        """After some commands of the careful pass the lane's other shards get their turn; the rest of the batch is read again."""
+        self._careful_left -= 1
+        if self._careful_left <= 0 and shard.number in self._shards:
+            self._moved.add(shard.number)
+            self._consumer.start(Partition(self._names.commands, shard.number), shard.state.next_offset)
 
     def _stand_before(self, record: Record, definitions: int = -1) -> None:
         """The shard waits before the record; what came behind it in the batch is read again later."""
@@ -321,7 +351,7 @@ class Lane:
             old = self._shards.pop(number, None)
             if old is not None:
                 old.drop()
-            self._taking = taking = Taking(number, self._log_port, self._names, self._store, self._definitions, self._clock)
+            self._taking = taking = Taking(number, self._log_port, self._names, self._store, self._definitions, self._clock, self._attempts)
         if not taking.step(until_s):
             return None
         assert taking.state is not None
@@ -372,7 +402,28 @@ class Lane:
 
     def _stop(self, number: int, why: ShardStopped) -> None:
         self._stopped[number] = why.message
+        self._stopped_at[number] = self._end_of_state(number)
         _log.error(why.message, action="shard-stopped", shard=number)
+
+    def _end_of_state(self, number: int) -> int:
+        """-1 where the log does not answer."""
+        partition = Partition(self._names.state, number)
+        try:
+            return self._log_port.ends([partition], committed=False)[partition]
+        except LogError:
+            return -1
+
+    def _look_at_stopped(self) -> None:
+        """A shard whose state somebody has changed since it stopped is taken again: an operator has mended it."""
+        now_s = self._clock.monotonic_s()
+        if not self._stopped or now_s < self._look_at_stopped_s:
+            return
+        self._look_at_stopped_s = now_s + LOOK_AT_STOPPED_S
+        for number in list(self._stopped):
+            end = self._end_of_state(number)
+            if end not in (-1, self._stopped_at[number]):
+                del self._stopped[number]
+                self._to_take.append(number)
 
     def _drop(self, shard: OwnedShard) -> None:
         self._shards.pop(shard.number, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from sfc.errors import RecordTooLarge
 from sfc.log import get_logger
-from sfc.ports import Producer, Record
+from sfc.ports import Producer, Record, Transaction
 from sfc.runtime.metrics import DEAD_LETTERS
 from sfc.wire.dead_letters import DETAIL_CHARACTERS_MAX, DeadLetter, dead_letter_headers, fitting, without_value
 from sfc.wire.topics import Names
@@ -28,7 +28,7 @@ def letter_of(record: Record, topic_id: str, reason: str, detail: str) -> DeadLe
     return DeadLetter(reason, detail, *origin, record.key, record.value, tuple(record.headers))
 
 
-def send_letter(producer: Producer, names: Names, letter: DeadLetter) -> None:
+def send_letter(producer: Producer | Transaction, names: Names, letter: DeadLetter) -> None:
     """Tells of the letter and sends it; one that is too large for its topic goes without its value."""
     detail, reason = letter.detail[:DETAIL_CHARACTERS_MAX], letter.reason
     _log.warning(detail, action="dead-letter", reason=reason, topic=letter.topic, partition=letter.partition, offset=letter.offset)
@@ -39,5 +39,5 @@ def send_letter(producer: Producer, names: Names, letter: DeadLetter) -> None:
         _send(producer, names, without_value(letter))
 
 
-def _send(producer: Producer, names: Names, letter: DeadLetter) -> None:
+def _send(producer: Producer | Transaction, names: Names, letter: DeadLetter) -> None:
     producer.send(names.dead_letters, letter.value, letter.key, dead_letter_headers(letter), 0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -29,13 +31,13 @@ from sfc.engine.turn import Decision, Missing
 from sfc.errors import LogUnavailable, ProducerFailed, RecordTooLarge, ShardStopped, ShardUnclear, TransactionAborted
 from sfc.log import get_logger
 from sfc.ports import Clock, Log, Partition, Record, StateStore, Transaction
-from sfc.runtime import metrics
+from sfc.runtime.attempts import careful, got_on
 from sfc.runtime.carrier import topic_id_of
 from sfc.runtime.checkpoint import Progress
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.instead import instead_of, instead_of_record
 from sfc.runtime.intake import read_command
-from sfc.runtime.interval import Overlay, write_interval
+from sfc.runtime.interval import Overlay, count, note_flow, write_interval
 from sfc.runtime.letters import Refused, letter_of
 from sfc.runtime.outlets import Outlets
 from sfc.runtime.programs import Programs
@@ -89,10 +91,16 @@ class OwnedShard:
         self._commands_topic_id = self._topic_id(names.commands)
         self._known_topics: set[str] = set()
         self._sent = 0  # commands to shards that the command at hand has led to
+        self._later: list[Callable[[], None]] | None = None  # in the careful pass: effects leave when all is decided
         self.overlay = Overlay()
         self._fence: Transaction = taken.fence
         for flow_id, token in taken.open:
             self._append(flow_id, Dispatched(token))
+
+    @property
+    def careful(self) -> bool:
+        """Whether the next command is to be decided alone (EXACTLY-ONCE 26)."""
+        return careful(self.state)
 
     def _topic_id(self, topic: str) -> str:
         info = self._log_port.describe(topic)
@@ -102,7 +110,7 @@ class OwnedShard:
 
     def take(self, record: Record) -> None:
         """Decides one record of the shard's partition; effects leave at once. Raises DefinitionsBehind, and nothing has changed."""
-        state = self.state
+        state, careful_here = self.state, self.careful
         append_ms = self._check_place(record)
         key = record.key or b""
         home = self.number if key.startswith(b"/") else partition_of(key, self._shards)
@@ -118,6 +126,7 @@ class OwnedShard:
         state.clock_ms = max(state.clock_ms, append_ms)
         state.next_offset = record.offset + 1
         self._sent = 0
+        self._later = [] if careful_here else None
         self.overlay.commands += 1
         self.overlay.bytes += len(record.value or b"")
         if received is None:
@@ -133,6 +142,9 @@ class OwnedShard:
         if received.bad_value:
             self._dead_letter(record, "not-json", received.bad_value)
         self._carry_out(key.decode("utf-8", "replace"), received.command, record, received.source)
+        if self._later:
+            for leave in self._later:
+                leave()
 
     def _check_place(self, record: Record) -> int:
         """The record's append time. Raises ShardStopped where the log is not what it was."""
@@ -191,12 +203,21 @@ class OwnedShard:
             self.overlay.add(changed, program, decision.events, keep=keep)
             if isinstance(command, Start) and command.parent is not None:
                 inherit(self.state, changed)
+            if not changed.running and flow_id in self.state.passed_over:
+                self.state.passed_over.remove(flow_id)
             if not keep:
                 self._decoded.pop(flow_id, None)
                 self._timers.set(flow_id, 0)
             else:
                 self._decoded[flow_id] = changed
                 self._timers.set(flow_id, next_due_ms(changed))
+        if self._later is None:
+            self._let_leave(decision, command, offset, source, record)
+        else:
+            self._later.append(partial(self._let_leave, decision, command, offset, source, record))
+        return decision
+
+    def _let_leave(self, decision: Decision, command: object, offset: int, source: str, record: Record | None) -> None:
         for effect in decision.effects:
             match effect:
                 case DispatchJob():
@@ -207,7 +228,6 @@ class OwnedShard:
                     self._refuse_start(effect, command, source, record)
                 case SendCommand():
                     self._send(effect, offset)
-        return decision
 
     def flow(self, flow_id: str) -> Flow | None:
         """The flow as it is now, with what the interval has changed."""
@@ -313,11 +333,21 @@ class OwnedShard:
         fired = 0
         while fired < FIRED_PER_TICK_MAX and (flow_id := self._timers.pop(until_ms)) is not None:
             flow = self.flow(flow_id)
+            if flow is not None and self._passes_over(flow):
+                continue
             if flow is None or (flow.running and (flow.paused or held_by(self.state, flow, self._programs.of(flow)))):
                 continue
             fired += 1
             self._decide(flow_id, Fire(until_ms), record.offset)
         self._wake(record.offset)
+
+    def _passes_over(self, flow: Flow) -> bool:
+        """Whether a tick leaves the flow alone. In the careful pass the flow that comes next is noted before it is decided."""
+        if flow.id in self.state.passed_over:
+            return True
+        if self._later is not None:
+            self._store.apply(self.number, note_flow(self._fence, self._names, self._store, self.state, flow.id))
+        return False
 
     def _hold(self, hold: Hold) -> None:
         """Takes one subject's whole state; an older revision says nothing new."""
@@ -348,6 +378,8 @@ class OwnedShard:
             flow = self.flow(flow_id)
             if flow is None or not flow.running or waking.subject not in subjects_of(flow, self._programs.of(flow)):
                 continue
+            if self._passes_over(flow):
+                continue
             self._decide(flow_id, Wake(waking.since_ms, waking.freeze), offset)  # its timers come back with what that says
         if len(flows) <= WOKEN_PER_TICK_MAX:
             self.state.waking.pop(0)
@@ -367,11 +399,12 @@ class OwnedShard:
         self._outlets.flush()
         began_s = self._clock.monotonic_s()
         self.state.interval += 1
+        got_on(self.state)
         checkpoint = self._progress.before_commit(len(overlay.flows) + 1, self.state.interval)
         changes = self._write(overlay)
         self._store.apply(self.number, changes, checkpoint)
         self.overlay = Overlay()
-        _count(overlay)
+        count(overlay)
         while len(self._decoded) > DECODED_FLOWS_MAX:
             self._decoded.popitem(last=False)
         for job in overlay.jobs:
@@ -459,13 +492,3 @@ class OwnedShard:
         self.overlay = Overlay()
         self._decoded.clear()
         self._fence.close()
-
-
-def _count(overlay: Overlay) -> None:
-    """What was committed, for the metrics."""
-    metrics.INTERVAL_COMMANDS.observe(overlay.commands)
-    for life in overlay.lives.values():
-        if life.first == 1:
-            metrics.FLOWS_STARTED.labels(life.flow.blueprint).inc()
-        if not life.flow.running:
-            metrics.FLOWS_ENDED.labels(life.flow.blueprint, life.flow.status).inc()

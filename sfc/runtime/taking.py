@@ -8,9 +8,11 @@ from sfc.engine.flow import next_due_ms
 from sfc.engine.rules import RULES
 from sfc.engine.shard import ShardState
 from sfc.errors import ShardStopped
-from sfc.ports import Clock, Log, StateStore, Transaction
+from sfc.ports import Clock, Log, Partition, StateStore, Transaction
+from sfc.runtime.attempts import Attempts
 from sfc.runtime.checkpoint import Place, place_of
 from sfc.runtime.definitions import Definitions
+from sfc.runtime.interval import write_record
 from sfc.runtime.programs import Programs
 from sfc.runtime.restore import Restore
 from sfc.runtime.timers import Timers
@@ -26,8 +28,21 @@ class Taking:
     Between two steps the lane's other shards go on. Nothing is decided and nothing is sent meanwhile.
     """
 
-    def __init__(self, number: int, log: Log, names: Names, store: StateStore, definitions: Definitions, clock: Clock) -> None:
+    def __init__(
+        self,
+        number: int,
+        log: Log,
+        names: Names,
+        store: StateStore,
+        definitions: Definitions,
+        clock: Clock,
+        attempts: Attempts | None = None,
+    ) -> None:
         self.number = number
+        self._log_port = log
+        self._names = names
+        self._attempts = attempts
+        self._closed = False  # by its last owner
         self.began_s = clock.monotonic_s()
         self._store = store
         self._clock = clock
@@ -62,12 +77,25 @@ class Taking:
                 return False
             state = self._restore.finish()
             if state is not None:
+                self._closed = state.closed
                 _check_rules(state)
                 self.state = state
         if self._looking is None:
             self._restore.close()
             self._looking = self._look_at_flows()
-        return all(self._clock.monotonic_s() < until_s for _ in self._looking)
+        if not all(self._clock.monotonic_s() < until_s for _ in self._looking):
+            return False
+        self._begin_attempt(self.state)
+        return True
+
+    def _begin_attempt(self, state: ShardState) -> None:
+        """Notes in the shard's record that its commands are about to be decided: if that kills this process, the next one knows."""
+        if self._attempts is None:
+            return
+        commands = Partition(self._names.commands, self.number)
+        end = self._log_port.ends([commands], committed=False)[commands]
+        if self._attempts.begin(state, end, closed=self._closed):
+            self._store.apply(self.number, write_record(self.fence, self._names, state))
 
     def _look_at_flows(self) -> Iterator[None]:
         """Finds the due order, and ``topic:`` states that wait to hear that they are dispatched; yields now and then."""
