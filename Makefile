@@ -58,6 +58,18 @@ conformance: $(VENV)/.installed-dev ## judge recorded executions and definitions
 bench: $(VENV)/.installed-dev ## measure SFC against the floor on a broker of its own
 	$(BIN)/python benchmarks/bench.py $(if $(KAFKA),--kafka $(KAFKA))
 
+.PHONY: bench-scale
+bench-scale: $(VENV)/.installed-dev ## CPU time with 2, 4 and 8 shards, one and two engines, one and three brokers
+	$(BIN)/python benchmarks/scale.py
+
+.PHONY: bench-memory
+bench-memory: $(VENV)/.installed-dev ## memory, rate and latency over FLOWS flows (a million)
+	$(BIN)/python benchmarks/memory.py $(if $(FLOWS),--flows $(FLOWS)) $(if $(KAFKA),--kafka $(KAFKA))
+
+.PHONY: bench-core
+bench-core: $(VENV)/.installed-dev ## count what the pure core executes per command; writes benchmarks/core.json
+	$(BIN)/python benchmarks/core.py
+
 .PHONY: docs
 docs: $(VENV)/.installed-dev ## write docs/reference/cli.md from the commands' help
 	@COLUMNS=110 $(BIN)/python docs/write_cli_reference.py

@@ -1,170 +1,137 @@
 """What a flow costs beside the floor: both on one broker, alternating, medians of three rounds.
 
-    bench.py [--kafka HOST:PORT] [--rounds 3] [--seconds 8]
+    bench.py [--kafka HOST:PORT] [--rounds 3] [--seconds 6]
 
 Without ``--kafka`` it starts a broker of its own. Prints a table and writes ``.bench/latest.json``. Both sides are three processes (engine,
-worker, client) with four shards and the same 3-task flow and payload; SFC's are ``sfc engine`` and ``sfc worker``.
+worker, client) with four shards and the same 3-task flow and payload; SFC's are ``sfc engine`` and ``sfc worker``. Measured are one flow
+at a time, 1,000 flows open, half of the rate that each side had with those, and SFC with exactly-once tasks.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import socket
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
-import uuid
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from system import ROOT, Broker, Sfc, broker, run_floor
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-SHARDS = 4
-TASKS = ("bench-one", "bench-two", "bench-three")
-BLUEPRINT = {
-    "StartAt": "One",
-    "States": {
-        "One": {"Type": "Task", "Resource": "task:bench-one", "Next": "Two"},
-        "Two": {"Type": "Task", "Resource": "task:bench-two", "Next": "Three"},
-        "Three": {"Type": "Task", "Resource": "task:bench-three", "End": True},
-    },
-    "Sfc": {"Name": "bench"},
-}
+MANY = 1_000
+Said = Callable[[str], None]
+Round = dict[str, dict[str, Any]]
 
 
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+def one_round(served: Broker, seconds: float, say: Said) -> Round:
+    """SFC's processes are new for each kind of load but half of the maximum: as the floor's, they hold no leftovers of another."""
+    found: Round = {}
+    say("the floor, one flow at a time")
+    found["floor_alone"] = run_floor(served, 1, seconds)
+    say("SFC, one flow at a time")
+    found["flow_alone"] = _measured(Sfc(served), lambda sfc: [sfc.measure(1, seconds)])[0]
+    say(f"the floor, {MANY:,} open")
+    found["floor_many"] = run_floor(served, MANY, seconds)
+    say(f"SFC, {MANY:,} open, then half of that rate")
+    found["flow_many"], found["flow_half"] = _measured(Sfc(served), lambda sfc: _many_and_half(sfc, seconds))
+    say("the floor, half of its rate")
+    found["floor_half"] = run_floor(served, MANY, seconds, found["floor_many"]["flows_per_s"] / 2)
+    say("SFC, exactly-once tasks")
+    once = _measured(Sfc(served, delivery="exactly-once"), lambda sfc: [sfc.measure(1, seconds), sfc.measure(MANY, seconds)])
+    found["once_alone"], found["once_many"] = once
+    return found
 
 
-def run_json(command: list[str]) -> dict[str, float]:
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
-    result: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
-    return result
+def _many_and_half(sfc: Sfc, seconds: float) -> list[dict[str, Any]]:
+    many = sfc.measure(MANY, seconds)
+    return [many, sfc.measure(MANY, seconds, many["flows_per_s"] / 2)]
 
 
-class Sfc:
-    """An engine and a worker as processes, with the benchmark's blueprint deployed, in a namespace of their own."""
-
-    def __init__(self, bootstrap: str) -> None:
-        self.namespace = f"bench-{uuid.uuid4().hex[:8]}"
-        self.bootstrap = bootstrap
-        self._home = tempfile.TemporaryDirectory(prefix="sfc-bench-")
-        self._env = {
-            **os.environ,
-            "SFC_NAMESPACE": self.namespace,
-            "SFC_SHARDS": str(SHARDS),
-            "SFC_KAFKA": bootstrap,
-            "SFC_DATA": self._home.name,
-            "SFC_LOG_LEVEL": "warning",
-            "SFC_PORT": "0",
-            "PYTHONPATH": str(HERE),
-        }
-        self.version, self.hash, self.definitions = self._deploy()
-        sfc = str(Path(sys.executable).with_name("sfc"))
-        self._processes = [
-            subprocess.Popen([sfc, "engine"], env=self._env, cwd=self._home.name),
-            subprocess.Popen([sfc, "worker", "echo", "--no-common"], env=self._env, cwd=self._home.name),
-        ]
-
-    def _deploy(self) -> tuple[int, str, int]:
-        deployed = subprocess.run(
-            [sys.executable, str(HERE / "deploy_bench.py"), json.dumps(BLUEPRINT), *TASKS],
-            env=self._env, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        if deployed.returncode != 0:
-            raise SystemExit(deployed.stderr[-3000:])
-        answer = json.loads(deployed.stdout.strip().splitlines()[-1])
-        return answer["version"], answer["hash"], answer["definitions"]
-
-    def measure(self, flows_open: int, seconds: float) -> dict[str, float]:
-        arguments = [self.bootstrap, self.namespace, str(self.version), self.hash, str(self.definitions)]
-        return run_json([sys.executable, str(HERE / "flows.py"), *arguments, "--open", str(flows_open), "--seconds", str(seconds)])
-
-    def close(self) -> None:
-        for process in self._processes:
-            process.terminate()
-        for process in self._processes:
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        self._home.cleanup()
+def _measured(sfc: Sfc, measure: Callable[[Sfc], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    try:
+        return measure(sfc)
+    finally:
+        sfc.close()
 
 
-def rounds(bootstrap: str, count: int, seconds: float, progress: Progress) -> list[dict[str, Any]]:
-    results: list[dict[str, Any]] = []
-    task = progress.add_task("warming", total=count * 4)
-    for number in range(count):
-        for flows_open in (1, 1_000):
-            progress.update(task, description=f"round {number + 1}: the floor, {flows_open} open")
-            floor = run_json([sys.executable, str(HERE / "floor.py"), bootstrap, "--open", str(flows_open), "--seconds", str(seconds)])
-            progress.advance(task)
-            progress.update(task, description=f"round {number + 1}: SFC, {flows_open} open")
-            # Processes of its own each time: as the floor's, they hold no leftovers of another load.
-            sfc = Sfc(bootstrap)
-            try:
-                flow = sfc.measure(flows_open, seconds)
-            finally:
-                sfc.close()
-            progress.advance(task)
-            results.append({"open": flows_open, "floor": floor, "flow": flow})
-    return results
+def summary(results: list[Round]) -> dict[str, Any]:
+    def median(part: str, what: str) -> float:
+        return statistics.median(r[part][what] for r in results)
 
+    def cpu(part: str) -> dict[str, float]:
+        """By process, in s for 1,000 flows; ``all``: their sum."""
+        found = {name: statistics.median(r[part]["cpu_s_per_1000"][name] for r in results) for name in results[0][part]["cpu_s_per_1000"]}
+        return {**found, "all": round(sum(found.values()), 3)}
 
-def summary(results: list[dict[str, Any]]) -> dict[str, float]:
-    def median(flows_open: int, side: str, what: str) -> float:
-        return statistics.median(r[side][what] for r in results if r["open"] == flows_open)
-
-    numbers = {f"{side}_{what}": median(1, side, what) for what in ("p50_ms", "p99_ms") for side in ("floor", "flow")}
-    numbers |= {f"{side}_flows_per_s": median(1_000, side, "flows_per_s") for side in ("floor", "flow")}
+    numbers: dict[str, Any] = {
+        f"{side}_{what}": median(f"{side}_alone", what) for what in ("p50_ms", "p99_ms") for side in ("floor", "flow")
+    }
+    numbers |= {f"{side}_flows_per_s": median(f"{side}_many", "flows_per_s") for side in ("floor", "flow")}
     numbers["p50_ratio"] = round(numbers["flow_p50_ms"] / numbers["floor_p50_ms"], 2)
     numbers["rate_ratio"] = round(numbers["flow_flows_per_s"] / numbers["floor_flows_per_s"], 3)
+    numbers |= {
+        f"{side}_half_{what}": median(f"{side}_half", what) for what in ("flows_per_s", "p50_ms", "p99_ms") for side in ("floor", "flow")
+    }
+    numbers |= {f"exactly_once_{what}": median("once_alone", what) for what in ("p50_ms", "p99_ms")}
+    numbers["exactly_once_flows_per_s"] = median("once_many", "flows_per_s")
+    numbers |= {f"{side}_cpu_s_per_1000": cpu(f"{side}_many") for side in ("floor", "flow")}
     return numbers
+
+
+def table_of(numbers: dict[str, Any], rounds: int) -> Table:
+    table = Table(title=f"SFC beside the floor, medians of {rounds} rounds")
+    for column in ("", "floor", "SFC", "ratio"):
+        table.add_column(column, justify="left" if not column else "right")
+
+    def row(text: str, floor: str, flow: str, ratio: object = "") -> None:
+        table.add_row(text, floor, flow, str(ratio))
+
+    def both(what: str) -> tuple[str, str]:
+        return f"{numbers[f'floor_{what}']} ms", f"{numbers[f'flow_{what}']} ms"
+
+    row("p50, one flow at a time", *both("p50_ms"), numbers["p50_ratio"])
+    row("p99, one flow at a time", *both("p99_ms"))
+    row("flows/s, 1,000 open", f"{numbers['floor_flows_per_s']:.0f}", f"{numbers['flow_flows_per_s']:.0f}", numbers["rate_ratio"])
+    row("flows/s, half of that", f"{numbers['floor_half_flows_per_s']:.0f}", f"{numbers['flow_half_flows_per_s']:.0f}")
+    row("p50 there", *both("half_p50_ms"))
+    row("p99 there", *both("half_p99_ms"))
+    row("exactly-once tasks: p50, one flow at a time", "", f"{numbers['exactly_once_p50_ms']} ms")
+    row("exactly-once tasks: flows/s, 1,000 open", "", f"{numbers['exactly_once_flows_per_s']:.0f}")
+    floor, flow = numbers["floor_cpu_s_per_1000"], numbers["flow_cpu_s_per_1000"]
+    for name in flow:
+        ratio = round(floor[name] / flow[name], 2) if flow[name] else ""
+        row(f"CPU s for 1,000 flows, 1,000 open: {name}", str(floor[name]), str(flow[name]), ratio)
+    return table
 
 
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--kafka", default="", help="bootstrap servers; by default a broker is started")
     ap.add_argument("--rounds", type=int, default=3)
-    ap.add_argument("--seconds", type=float, default=8.0)
+    ap.add_argument("--seconds", type=float, default=6.0)
     a = ap.parse_args()
     console = Console()
-    script = ROOT / "deploy" / "local" / "kafka.sh"
-    home = tempfile.mkdtemp(prefix="sfc-bench-kafka-")
-    bootstrap = a.kafka
-    if not bootstrap:
-        started = subprocess.run(["bash", str(script), "start", home, "1", str(free_port())], capture_output=True, text=True, check=True)
-        bootstrap = started.stdout.strip().splitlines()[-1]
     began = time.perf_counter()
-    try:
-        with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True) as progress:
-            results = rounds(bootstrap, a.rounds, a.seconds, progress)
-    finally:
-        if not a.kafka:
-            subprocess.run(["bash", str(script), "stop", home], check=False)
-            subprocess.run(["rm", "-rf", home], check=False)
+    results: list[Round] = []
+    with (
+        broker(a.kafka) as served,
+        Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True) as progress,
+    ):
+        task = progress.add_task("warming")
+        run_floor(served, MANY, 2.0)  # the broker's own code is compiled while it works: the first load would pay for all
+        for number in range(a.rounds):
+            prefix = f"round {number + 1} of {a.rounds}: "
+            results.append(one_round(served, a.seconds, lambda text, prefix=prefix: progress.update(task, description=prefix + text)))
     numbers = summary(results)
-    table = Table(title=f"SFC beside the floor, medians of {a.rounds} rounds")
-    for column in ("", "floor", "SFC", "ratio"):
-        table.add_column(column, justify="left" if not column else "right")
-    table.add_row("p50, one flow at a time", f"{numbers['floor_p50_ms']} ms", f"{numbers['flow_p50_ms']} ms", f"{numbers['p50_ratio']}")
-    table.add_row("p99, one flow at a time", f"{numbers['floor_p99_ms']} ms", f"{numbers['flow_p99_ms']} ms", "")
-    rates = f"{numbers['floor_flows_per_s']:.0f}", f"{numbers['flow_flows_per_s']:.0f}"
-    table.add_row("flows/s, 1,000 open", *rates, f"{numbers['rate_ratio']}")
-    console.print(table)
-    out = ROOT / ".bench" / "latest.json"
+    console.print(table_of(numbers, a.rounds))
+    write(numbers, results, began, console)
+
+
+def write(numbers: dict[str, Any], results: list[Any], began: float, console: Console, name: str = "latest") -> None:
+    out = ROOT / ".bench" / f"{name}.json"
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps({**numbers, "rounds": results, "seconds": round(time.perf_counter() - began, 1)}, indent=2) + "\n")
     console.print(f"written to {out.relative_to(ROOT)}")

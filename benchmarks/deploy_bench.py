@@ -1,6 +1,6 @@
 """Writes the benchmark's blueprint and tasks to ``sfc.definitions``, as the registry would; prints version, hash and end offset.
 
-deploy_bench.py BLUEPRINT_JSON TASK…       settings from the environment
+deploy_bench.py BLUEPRINT_JSON DELIVERY TASK…       settings from the environment; an empty DELIVERY is the default
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from sfc.wire.topics import job_topic
 
 
 def main() -> None:
-    document, *tasks = json.loads(sys.argv[1]), *sys.argv[2:]
+    document, delivery, *tasks = json.loads(sys.argv[1]), *sys.argv[2:]
     site = open_site(Settings())
     for state in document["States"].values():
         state["Resource"] += "@1"
     digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
     definitions: list[Definition] = []
     for task in tasks:
-        definitions += [TaskVersion(task, 1, digest, {"Name": task}), TaskHead(task, 1, 1)]
+        definitions += [TaskVersion(task, 1, digest, {"Name": task, **({"Delivery": delivery} if delivery else {})}), TaskHead(task, 1, 1)]
         partitions, config = job_topic(site.shards)
         site.log.create([TopicSpec(site.names.task(task), partitions, config)])
     name = document["Sfc"]["Name"]

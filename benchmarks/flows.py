@@ -10,8 +10,10 @@ import json
 import os
 import time
 import uuid
+from typing import Any
 
-from cpu import Watched, named
+from client import Client, Load, drive, percentiles, warm
+from cpu import named, rss_mb
 from floor import PAYLOAD, SHARDS, consumer, producer, send, take
 
 from sfc.engine.commands import ReplyTo, Start
@@ -22,59 +24,59 @@ from sfc.wire.replies import decode_answer
 BLUEPRINT = "bench"
 
 
-def measure(a: argparse.Namespace) -> dict[str, object]:
+def client_of(a: argparse.Namespace) -> Client:
     topic, replies = f"{a.namespace}.commands", f"{a.namespace}.replies"
     me = uuid.uuid4().hex
     done = consumer(a.bootstrap, f"bench-{me}", replies)
     starts = producer(a.bootstrap, a.open > 1)
-    started_at: dict[str, float] = {}
-    latencies_s: list[float] = []
 
-    def start() -> None:
+    def start() -> str:
         flow = f"{BLUEPRINT}:{uuid.uuid4().hex}"
         command = Start(BLUEPRINT, a.version, a.hash, PAYLOAD, a.definitions, wait=ReplyTo(replies, me, flow))
         value, headers = encode_command(command)
-        started_at[flow] = time.perf_counter()
-        send(starts, topic, value, flow.encode(), headers=headers, partition=partition_of(flow.encode(), SHARDS))
+        send(starts, topic, value, flow.encode(), headers=headers, partition=partition_of(flow.encode(), a.shards))
+        return flow
 
-    def ended() -> list[str]:
+    def ended(wait_s: float) -> list[str]:
         flows = []
-        for m in take(done):
-            answer = decode_answer(m.value())
-            if answer.flow in started_at:
+        for m in take(done, wait_s):
+            if m.key() == me.encode():
+                answer = decode_answer(m.value())
                 assert answer.status == "SUCCEEDED", answer
                 assert answer.output == PAYLOAD, answer
                 flows.append(answer.flow)
         return flows
 
-    for _ in range(SHARDS * 4):  # engine, worker and groups warm up on every shard
-        start()
-    while started_at:
-        for flow in ended():
-            del started_at[flow]
-    cpu = Watched({"client": os.getpid(), **named(a.watch)})
-    began = time.perf_counter()
-    for _ in range(a.open):
-        start()
-    while (lasted := time.perf_counter() - began) < a.seconds:
-        for flow in ended():
-            latencies_s.append(time.perf_counter() - started_at.pop(flow))
-            if a.open == 1:
-                time.sleep(0.002)
-            start()
-        starts.poll(0)
-    latencies_s.sort()
-    return {
-        "flows_open": a.open,
-        "flows_per_s": round(len(latencies_s) / lasted, 1),
-        "p50_ms": round(latencies_s[len(latencies_s) // 2] * 1e3, 2),
-        "p99_ms": round(latencies_s[int(len(latencies_s) * 0.99)] * 1e3, 2),
-        "cpu_s_per_1000": cpu.per_1000(len(latencies_s)),
-    }
+    return Client(start, ended, lambda: starts.poll(0))
 
 
-if __name__ == "__main__":
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+class Tenths:
+    """Rate, latency and the engine's memory of each tenth of a run of so many flows."""
+
+    def __init__(self, flows: int, engine: int) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._size = max(1, flows // 10)
+        self._engine = engine
+        self._began = time.perf_counter()
+
+    def __call__(self, ended: int, latencies_s: list[float]) -> None:
+        if ended < self._size * (len(self.rows) + 1):
+            return
+        before = sum(row["flows"] for row in self.rows)
+        now = time.perf_counter()
+        self.rows.append(
+            {
+                "flows": ended - before,
+                "flows_per_s": round((ended - before) / (now - self._began), 1),
+                **percentiles(latencies_s[before:]),
+                "rss_mb": round(rss_mb(self._engine), 1),
+            }
+        )
+        self._began = now
+
+
+def main() -> None:
+    ap = argparse.ArgumentParser()
     ap.add_argument("bootstrap")
     ap.add_argument("namespace")
     ap.add_argument("version", type=int)
@@ -82,5 +84,18 @@ if __name__ == "__main__":
     ap.add_argument("definitions", type=int)
     ap.add_argument("--open", type=int, default=1)
     ap.add_argument("--seconds", type=float, default=10.0)
+    ap.add_argument("--rate", type=float, default=0.0, help="flows started per second, in place of a number kept open")
+    ap.add_argument("--flows", type=int, default=0, help="ends after so many flows, and tells of each tenth of them")
+    ap.add_argument("--shards", type=int, default=SHARDS)
     ap.add_argument("--watch", nargs="*", default=[], help="name=pid of processes whose CPU time is told")
-    print(json.dumps(measure(ap.parse_args())))
+    a = ap.parse_args()
+    pids = {"client": os.getpid(), **named(a.watch)}
+    client = client_of(a)
+    warm(client, a.shards * 4)  # engine and worker on every shard
+    tenths = Tenths(a.flows, pids["engine"]) if a.flows else None
+    result = drive(client, Load(a.open, a.seconds, a.rate, a.flows), pids, tenths)
+    print(json.dumps({**result, **({"tenths": tenths.rows} if tenths else {})}))
+
+
+if __name__ == "__main__":
+    main()
