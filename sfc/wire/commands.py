@@ -50,23 +50,35 @@ def decode_command(key: bytes | None, value: bytes | None, record_headers: Seque
     if headers.COMMAND in found:
         if found.get(headers.FORMAT, FORMAT) != FORMAT:
             raise MalformedRecord(f"format {found[headers.FORMAT]!r} of a newer release: this one reads {FORMAT.decode()}")
-        source, text = found.get(headers.SOURCE, b""), found.get(headers.MARK, b"")
-        if len(source) > SOURCE_BYTES_MAX or len(text) > MARK_BYTES_MAX:
-            raise MalformedRecord(
-                f"source and mark of a command take up to {SOURCE_BYTES_MAX} and {MARK_BYTES_MAX} bytes: {len(source)} and {len(text)} came"
-            )
+        source, mark = _source_of(found)
         if value is not None and is_too_deep(value, DEPTH_MAX + 1):  # its payload stands one level down
             raise MalformedRecord(f"a command whose lists and objects are nested deeper than {DEPTH_MAX} levels")
         try:
             command = _decode_command(value or b"")
-            mark = tuple(int(n) for n in text.decode().split(".") if n)
         except (msgspec.DecodeError, ValueError, RecursionError) as e:
             raise MalformedRecord(f"a command that can't be read: {e}") from e
-        return Received(command, source.decode("utf-8", "replace"), mark)
+        return Received(command, source, mark)
     token_bytes = found.get(headers.JOB)
     if token_bytes is None:
         raise MalformedRecord("neither sfc-command nor sfc-job among the headers: a command or a reply was expected")
-    return decode_reply(key, value, found, token_bytes.decode("utf-8", "replace"))
+    reply = decode_reply(key, value, found, token_bytes.decode("utf-8", "replace"))
+    if headers.SOURCE not in found:
+        return reply
+    source, mark = _source_of(found)  # it was passed on by another shard
+    return reply._replace(source=source, mark=mark)
+
+
+def _source_of(found: dict[str, bytes]) -> tuple[str, Mark]:
+    """Who may repeat the command, and how far he has come; "" for nobody."""
+    source, text = found.get(headers.SOURCE, b""), found.get(headers.MARK, b"")
+    if len(source) > SOURCE_BYTES_MAX or len(text) > MARK_BYTES_MAX:
+        raise MalformedRecord(
+            f"source and mark of a command take up to {SOURCE_BYTES_MAX} and {MARK_BYTES_MAX} bytes: {len(source)} and {len(text)} came"
+        )
+    try:
+        return source.decode("utf-8", "replace"), tuple(int(n) for n in text.decode().split(".") if n)
+    except ValueError as e:
+        raise MalformedRecord(f"a command that can't be read: {e}") from e
 
 
 def decode_reply(key: bytes | None, value: bytes | None, found: Mapping[str, bytes], token: str) -> Received:

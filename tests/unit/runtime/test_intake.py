@@ -75,6 +75,19 @@ def test_a_repeated_command_on_the_wrong_partition_is_forwarded_once(bench: Benc
     lane.close()
 
 
+def test_an_answer_that_was_forwarded_twice_is_taken_once(bench: Bench) -> None:
+    """Rule 30: the copy that a shard passes on has source and mark, be it a worker's reply."""
+    lane = bench.lane()
+    bench.start("twice:a", 1)
+    job = bench.await_jobs(lane)[0]
+    home = partition_of(b"twice:a", SHARDS)
+    for _ in range(2):
+        send(bench, b"twice:a", b"2", [*job.headers, (headers.SOURCE, b"shard/9"), (headers.MARK, b"7.0")], home)
+    settle(bench, [lane], 20)
+    assert (lane.shards[home].state.repeated, lane.shards[home].state.dropped_replies) == (1, 0)
+    lane.close()
+
+
 def test_a_record_that_is_too_large_to_forward_is_a_dead_letter(bench: Bench) -> None:
     value = b'{"command":"pause","reason":"' + b"x" * (RECORD_BYTES_MAX - 170) + b'"}'
     lane = bench.lane()
