@@ -13,7 +13,7 @@ from sfc.adapters.embedded import EmbeddedLog
 from sfc.adapters.embedded.consumers import EmbeddedConsumer, EmbeddedReader
 from sfc.adapters.embedded.producers import EmbeddedProducer, EmbeddedTransaction
 from sfc.errors import ProducerFailed
-from sfc.ports import Consumer, GroupMember, Headers, Partition, Position, Record, TopicInfo, TopicSpec
+from sfc.ports import Consumer, GroupMember, Headers, Partition, Position, Producer, Record, TopicInfo, TopicSpec, Transaction
 from sfc.testing.simulation.clock import VirtualClock
 from sfc.testing.simulation.traps import Traps
 
@@ -78,11 +78,11 @@ class FaultyLog:
         self.inner.set_group_positions(group, positions)
         self.traps.after("group")
 
-    def producer(self, *, gapless: bool = False, busy: bool = False) -> FaultyProducer:
+    def producer(self, *, gapless: bool = False, busy: bool = False) -> Producer:
         self.traps.before("producer")
         return FaultyProducer(self, self.inner.producer(gapless=gapless, busy=busy), gapless=gapless)
 
-    def transaction(self, transactional_id: str) -> FaultyTransaction:
+    def transaction(self, transactional_id: str) -> Transaction:
         self.traps.before("fence")
         made = FaultyTransaction(self, self.inner.transaction(transactional_id))
         self.traps.after("fence")

@@ -13,7 +13,7 @@ class JobsSeen:
 
     def __init__(self) -> None:
         self.copies: dict[str, int] = {}
-        self._first: dict[str, Copy] = {}
+        self.first: dict[str, Copy] = {}
 
     def take(self, record: Record) -> str:
         """Returns how this copy differs from the first one, "" when it does not."""
@@ -22,5 +22,5 @@ class JobsSeen:
             return f"a record of {record.topic} has no token"
         copy: Copy = record.topic, record.key, record.value, tuple(record.headers)
         self.copies[token] = self.copies.get(token, 0) + 1
-        first = self._first.setdefault(token, copy)
+        first = self.first.setdefault(token, copy)
         return "" if first == copy else f"job {token} is in its topic as {first!r} and as {copy!r}"

@@ -13,7 +13,8 @@ from sfc.testing.simulation.broken import Report
 from sfc.testing.simulation.ending import let_end
 from sfc.testing.simulation.faults import KINDS
 from sfc.testing.simulation.plan import Plan, Size, plan_of
-from sfc.testing.simulation.world import World, quiet
+from sfc.testing.simulation.redecide import check_redecided
+from sfc.testing.simulation.world import NAMES, SHARDS, World, ids, quiet
 
 SIZE = Size()
 
@@ -30,6 +31,7 @@ def carry_out(plan: Plan) -> Report:
         try:
             _with_faults(world)
             let_end(world)
+            check_redecided(world.log, NAMES, SHARDS, world.watcher, ids(), world.fail)
             histories = world.watcher.histories
             return Report(plan.seed, len(histories.all), world.steps, histories.ended(), world.faults, world.digest())
         finally:

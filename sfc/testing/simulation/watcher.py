@@ -32,6 +32,7 @@ class Watcher:
     ) -> None:
         self._fail = fail
         self._once = once
+        self.job_topics = job_topics
         self.commands = CommandsSeen(shards)
         self.jobs = JobsSeen()
         self.histories = Histories(self.commands, fail, groups)

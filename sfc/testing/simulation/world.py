@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -43,6 +44,12 @@ _PACE_WEIGHTS = (3, 4, 6, 6, 2)
 quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
 
 
+def ids() -> Callable[[], str]:
+    """Ids of a log and its topics, in the order in which they are made."""
+    numbers = count(1)
+    return lambda: f"id-{next(numbers)}"
+
+
 class AppendClock:
     """The clock of the log's leaders: ``shift_ms`` is how far it is off."""
 
@@ -67,10 +74,10 @@ class World:
         self.faults: Counter[str] = Counter()
         self.clock = VirtualClock()
         self.append_clock = AppendClock(self.clock)
-        self._ids = 0
-        self._storage = CountingStorage(self._new_id())
+        new_id = ids()
+        self._storage = CountingStorage(new_id())
         self._looked = 0
-        self.log = EmbeddedLog(self._storage, clock=self.append_clock, max_poll_s=MAX_POLL_S, new_id=self._new_id)
+        self.log = EmbeddedLog(self._storage, clock=self.append_clock, max_poll_s=MAX_POLL_S, new_id=new_id)
         self.log.create([TopicSpec(name, n, config) for name, (n, config) in core_topics(NAMES, SHARDS).items()])
         self.job_topics = self._make_topics()
         self._client = self.log.producer()
@@ -96,10 +103,6 @@ class World:
             self.add("engine")
         self.add("intake")
         self.add("worker")
-
-    def _new_id(self) -> str:
-        self._ids += 1
-        return f"id-{self._ids}"
 
     def _make_topics(self) -> tuple[str, ...]:
         partitions, config = job_topic(SHARDS)
