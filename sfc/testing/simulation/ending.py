@@ -13,13 +13,14 @@ from sfc.testing.simulation.world import NAMES, SHARDS, World
 
 ROUNDS_MAX = 1_500
 IDLE_MS = 250  # what a round without work takes
-IDLE_ROUNDS = 16  # in a row: members that are gone are put out of their groups by then, roles are made anew
+IDLE_ROUNDS = 16  # in a row, at first: members that are gone are put out of their groups by then, roles are made anew
+IDLE_ROUNDS_LATER = 3
 
 
 def let_end(world: World) -> None:
     """Breaks ``everything-ends`` when something does not."""
     calm(world)
-    idle = 0
+    idle, patience = 0, IDLE_ROUNDS
     for _ in range(ROUNDS_MAX):
         done = sum(world.turn(process) for process in list(world.processes) if process.runnable)
         world.steps += len(world.processes)
@@ -29,9 +30,9 @@ def let_end(world: World) -> None:
             continue
         idle += 1
         world.clock.advance(IDLE_MS)
-        if idle < IDLE_ROUNDS or not all(p.role is not None for p in world.processes):
+        if idle < patience or not all(p.role is not None for p in world.processes):
             continue
-        idle = 0
+        idle, patience = 0, IDLE_ROUNDS_LATER
         if _over(world):
             return
         _answer_signals(world)
