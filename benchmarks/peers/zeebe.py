@@ -33,8 +33,6 @@ async def work() -> None:
 
         at_once = {"max_jobs_to_activate": 512, "max_running_jobs": 512}
         worker.task(task, **at_once, variables_to_fetch=["order"], single_value=True, variable_name="order")(echo)
-            task, max_jobs_to_activate=512, max_running_jobs=512, variables_to_fetch=["order"], single_value=True, variable_name="order"
-        )(echo)
     await worker.work()
 
 
