@@ -66,6 +66,10 @@ bench-scale: $(VENV)/.installed-dev ## CPU time with 2, 4 and 8 shards, one and 
 bench-memory: $(VENV)/.installed-dev ## memory, rate and latency over FLOWS flows (a million)
 	$(BIN)/python benchmarks/memory.py $(if $(FLOWS),--flows $(FLOWS)) $(if $(KAFKA),--kafka $(KAFKA))
 
+.PHONY: bench-peers
+bench-peers: $(VENV)/.installed-dev ## measure Zeebe, LittleHorse, Restate, Conductor, DBOS and Temporal in the same way: PEERS=a,b; needs root
+	$(BIN)/python benchmarks/peers/run.py $(if $(PEERS),--peers $(PEERS))
+
 .PHONY: bench-core
 bench-core: $(VENV)/.installed-dev ## count what the pure core executes per command; writes benchmarks/core.json
 	$(BIN)/python benchmarks/core.py
