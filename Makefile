@@ -54,6 +54,10 @@ lint: $(VENV)/.installed-dev ## ruff, mypy --strict and the import rule
 conformance: $(VENV)/.installed-dev ## judge recorded executions and definitions: CASES=folder, or SFC_ASL_CASES
 	@$(BIN)/python -m tests.conformance $(if $(CASES),--cases $(CASES)) $(if $(FAILURES),--failures $(FAILURES))
 
+.PHONY: chaos
+chaos: $(VENV)/.installed-dev ## kill brokers and processes for MINUTES=10 while FLOWS=100000 run, and judge what is left; SEED=n, KEEP=1
+	@$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),10) --flows $(or $(FLOWS),100000) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep)
+
 .PHONY: bench
 bench: $(VENV)/.installed-dev ## measure SFC against the floor on a broker of its own
 	$(BIN)/python benchmarks/bench.py $(if $(KAFKA),--kafka $(KAFKA))
