@@ -41,7 +41,11 @@ demo: $(VENV)/.installed ## run the example orders, on the embedded log or on KA
 .PHONY: test
 test: $(VENV)/.installed-dev ## lint, then run all tests, real Kafka among them
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest
+	@# Files side by side, each process with services of its own; then what takes the machine for itself. Both are seen, whatever fails.
+	failed=0; \
+	$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile --ignore=tests/simulation --ignore=tests/chaos || failed=1; \
+	$(BIN)/pytest $(wildcard tests/simulation tests/chaos) || failed=1; \
+	exit $$failed
 
 .PHONY: lint
 lint: $(VENV)/.installed-dev ## ruff, mypy --strict and the import rule
