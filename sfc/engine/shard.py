@@ -40,6 +40,7 @@ class ShardState(Struct, omit_defaults=True):
     rules: int = 0
     closed: bool = False  # given up cleanly: everything is committed (EXACTLY-ONCE 10)
     marks: dict[str, tuple[int, ...]] = field(default_factory=dict)  # the highest mark taken, per source
+    heard: dict[str, int] = field(default_factory=dict)  # the day on which a source was heard last; kept where there are many
     holds: dict[str, HoldRecord] = field(default_factory=dict)
     waking: list[Waking] = field(default_factory=list)
     inherited: dict[str, list[str]] = field(default_factory=dict)  # by blueprint or version: of which blueprints its children are

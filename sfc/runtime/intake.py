@@ -15,6 +15,7 @@ from sfc.wire.commands import Received, decode_command
 from sfc.wire.ids import ID_CHARACTERS_MAX
 
 TEXT_CHARACTERS_MAX = 1_000  # ids, names and addresses: many stand in the flow's state
+SUBJECT_CHARACTERS_MAX = 200  # blueprint:NAME and the like; they stand in the shard's own record
 _OTHERWISE = ("input", "output", "error", "cause", "reason", "traceparent")
 _is_id = re.compile(rb"[A-Za-z0-9._:-]{1,%d}" % ID_CHARACTERS_MAX).fullmatch
 
@@ -36,6 +37,8 @@ def read_command(record: Record) -> Received:
     command = received.command
     if len(record.value or b"") > TEXT_CHARACTERS_MAX and (long := _long_text(command)):
         raise Refused("too-large", f"the text of {long} in a command takes up to {TEXT_CHARACTERS_MAX} characters")
+    if isinstance(command, Hold) and len(command.subject) > SUBJECT_CHARACTERS_MAX:
+        raise Refused("too-large", f"the subject of a hold takes up to {SUBJECT_CHARACTERS_MAX} characters")
     if isinstance(command, Tick | Hold):  # of the shard
         return received
     key = record.key or b""

@@ -24,8 +24,7 @@ from sfc.engine.decide import decide
 from sfc.engine.effects import DispatchJob, RefuseStart, Reply, SendCommand
 from sfc.engine.evolve import kept
 from sfc.engine.flow import Flow, next_due_ms
-from sfc.engine.limits import REASON_CHARACTERS_MAX
-from sfc.engine.shard import HoldRecord, Waking, held_by, inherit, subjects_of
+from sfc.engine.shard import held_by, inherit, subjects_of
 from sfc.engine.start import EXISTS
 from sfc.engine.turn import Decision, Missing
 from sfc.errors import LogUnavailable, ProducerFailed, RecordTooLarge, ShardStopped, ShardUnclear, TransactionAborted
@@ -41,6 +40,7 @@ from sfc.runtime.interval import Overlay, count, note_flow, write_interval
 from sfc.runtime.letters import Refused, letter_of
 from sfc.runtime.outlets import Outlets
 from sfc.runtime.programs import Programs
+from sfc.runtime.remembered import is_new, take_hold
 from sfc.runtime.taking import Taking
 from sfc.runtime.ticks import Ticks
 from sfc.runtime.waking import flows_behind
@@ -131,10 +131,13 @@ class OwnedShard:
         self.overlay.bytes += len(record.value or b"")
         if received is None:
             assert refused is not None
-            self._dead_letter(record, refused.reason, refused.detail)
-            self._tell(instead_of_record(record, refused.detail))
+            self._refuse(record, refused)
             return
-        if received.source and not self._new_mark(received):
+        try:
+            if received.source and not isinstance(received.command, Hold) and not is_new(state, received):
+                return
+        except Refused as e:
+            self._refuse(record, e)
             return
         if home != self.number:
             self._forward(record, home)
@@ -166,20 +169,14 @@ class OwnedShard:
         except RecordTooLarge as e:
             self._dead_letter(record, "too-large", f"the record can't be passed on to shard {home}: {e.message}")
 
-    def _new_mark(self, received: Received) -> bool:
-        """Whether the source had not come so far yet (EXACTLY-ONCE 3)."""
-        state = self.state
-        if received.mark <= state.marks.get(received.source, ()):
-            state.repeated += 1
-            return False
-        state.marks[received.source] = received.mark
-        return True
-
     def _carry_out(self, flow_id: str, command: Command, record: Record, source: str) -> None:
         if isinstance(command, Tick):
             self._tick(command, record)
-        elif isinstance(command, Hold):
-            self._hold(command)
+        elif isinstance(command, Hold):  # its revision says what a mark would
+            try:
+                take_hold(self.state, command)
+            except Refused as e:
+                self._refuse(record, e)
         else:
             decision = self._decide(flow_id, command, record.offset, source, record)
             if decision.closed:
@@ -305,6 +302,10 @@ class OwnedShard:
             )
         )
 
+    def _refuse(self, record: Record, why: Refused) -> None:
+        self._dead_letter(record, why.reason, why.detail)
+        self._tell(instead_of_record(record, why.detail))
+
     def _dead_letter(self, record: Record, reason: str, detail: str) -> None:
         self.state.dead_letters += 1
         self._outlets.dead_letter(letter_of(record, self._commands_topic_id, reason, detail))
@@ -348,21 +349,6 @@ class OwnedShard:
         if self._later is not None:
             self._store.apply(self.number, note_flow(self._fence, self._names, self._store, self.state, flow.id))
         return False
-
-    def _hold(self, hold: Hold) -> None:
-        """Takes one subject's whole state; an older revision says nothing new."""
-        known = self.state.holds.get(hold.subject)
-        if known is not None and hold.revision <= known.revision:
-            return
-        was_held = known is not None and known.held
-        if hold.held:
-            same = known is not None and known.held and (known.freeze or not hold.freeze)  # timers that ran until now freeze from now on
-            since_ms = known.since_ms if known is not None and same else self.state.clock_ms
-            self.state.holds[hold.subject] = HoldRecord(hold.revision, True, since_ms, hold.freeze, hold.reason[:REASON_CHARACTERS_MAX])
-        else:
-            self.state.holds[hold.subject] = HoldRecord(hold.revision, False)
-            if known is not None and was_held:
-                self.state.waking.append(Waking(hold.subject, known.since_ms, known.freeze))
 
     def _wake(self, offset: int) -> None:
         """Wakes the next of a lifted hold's flows: looks at a portion in order of their ids, and wakes those that it applied to.
