@@ -57,7 +57,7 @@ class CommandsSeen:
         self._flows: dict[str, _Line] = {}
         self._parents: dict[str, _Line] = {}
 
-    def take(self, record: Record) -> None:
+    def take(self, record: Record) -> Seen:
         shard, key = record.partition, record.key or b""
         assert record.offset == len(self.by_offset[shard])
         flow = key.decode("utf-8", "replace")
@@ -65,8 +65,9 @@ class CommandsSeen:
         try:
             received = decode_command(record.key, record.value, list(record.headers))
         except MalformedRecord:
-            self.by_offset[shard].append(Seen(record, flow, None, False, ""))
-            return
+            seen = Seen(record, flow, None, False, "")
+            self.by_offset[shard].append(seen)
+            return seen
         counts = home
         if received.source:
             marks = self._marks[shard]
@@ -78,6 +79,7 @@ class CommandsSeen:
         self.by_offset[shard].append(seen)
         if counts:
             self._learn(seen, shard)
+        return seen
 
     def _learn(self, seen: Seen, shard: int) -> None:
         offset = seen.record.offset

@@ -77,6 +77,7 @@ def _unread(world: World) -> list[str]:
         end = world.log.ends([at])[at]
         if state < end:
             left.append(f"{NAMES.commands}-{shard} was taken up to {state} of {end}")
+    left += [f"nothing has come of {source}" for source in world.watcher.sources.missing]
     return left
 
 

@@ -31,6 +31,7 @@ def carry_out(plan: Plan) -> Report:
         try:
             _with_faults(world)
             let_end(world)
+            world.watcher.check_starts()
             check_redecided(world.log, NAMES, SHARDS, world.watcher, ids(), world.fail)
             histories = world.watcher.histories
             return Report(plan.seed, len(histories.all), world.steps, histories.ended(), world.faults, world.digest())

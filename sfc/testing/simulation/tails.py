@@ -26,12 +26,12 @@ class Tail:
 
     def __init__(self, log: EmbeddedLog, topics: Iterable[str]) -> None:
         self._log = log
-        self._topics = tuple(topics)
+        self.topics = tuple(topics)
         self._reader = self._open({})
 
     def _open(self, positions: dict[Partition, int]) -> EmbeddedReader:
         there = self._log.topics()
-        found = {Partition(topic, n): 0 for topic in self._topics if topic in there for n in range(there[topic])}
+        found = {Partition(topic, n): 0 for topic in self.topics if topic in there for n in range(there[topic])}
         return self._log.reader({**found, **positions})
 
     def new(self) -> list[Record]:
@@ -40,7 +40,7 @@ class Tail:
     def held(self) -> bool:
         """Whether an open transaction hides something."""
         there = self._log.topics()
-        found = [Partition(name, n) for name in self._topics if name in there for n in range(there[name])]
+        found = [Partition(name, n) for name in self.topics if name in there for n in range(there[name])]
         return self._log.ends(found) != self._log.ends(found, committed=False)
 
     def renew(self, topic: str) -> None:
@@ -48,7 +48,7 @@ class Tail:
         there = self._log.topics()
         kept = {
             p: self._reader.position(p)
-            for name in self._topics
+            for name in self.topics
             if name != topic and name in there
             for p in (Partition(name, n) for n in range(there[name]))
         }

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sfc.adapters.embedded import EmbeddedLog
+from sfc.engine.commands import Start
 from sfc.engine.events import TaskScheduled
 from sfc.engine.shard import ShardState
 from sfc.testing.simulation.agreements import lacks_source
 from sfc.testing.simulation.commands_seen import CommandsSeen
 from sfc.testing.simulation.histories import Histories, Life
 from sfc.testing.simulation.jobs_seen import JobsSeen
+from sfc.testing.simulation.sources_seen import SourcesSeen
 from sfc.testing.simulation.tails import Tail
+from sfc.wire import headers
 from sfc.wire.history import decode_history
 from sfc.wire.state import decode_shard
 from sfc.wire.topics import Names
@@ -38,7 +41,6 @@ class Watcher:
         self.histories = Histories(self.commands, fail, groups)
         self.shards: dict[int, ShardState] = {}
         self.states: dict[str, bytes | None] = {}
-        self.letters: list[tuple[str, str, int, int]] = []
         self.intervals: dict[int, int] = {}  # that an operator has set
         self.committed: set[int] = set()  # shards, since somebody has asked
         self.torn: set[tuple[int, str]] = set()  # shards and keys of which a state is visible that was never committed
@@ -46,14 +48,20 @@ class Watcher:
         self._state = Tail(log, [names.state])
         self._history = Tail(log, [names.history])
         self._jobs = Tail(log, job_topics)
+        self._log = log
+        self._names = names
+        self._sources = Tail(log, ["orders_in", names.control])
+        self._letters = Tail(log, [names.dead_letters])
+        self.sources = SourcesSeen()
 
     def look(self) -> None:
         """Reads what is new, and checks it."""
         for record in self._commands.new():
-            self.commands.take(record)
-            seen = self.commands.by_offset[record.partition][-1]
+            seen = self.commands.take(record)
+            self.sources.command(seen)
             if seen.command is not None and lacks_source(seen.command, seen.source):
                 self._fail("flows-speak-with-marks", f"{type(seen.command).__name__} to {seen.flow} at offset {record.offset} has no mark")
+        self._look_at_sources()
         history = self._history.new()
         states = self._state.new()
         for record in self._jobs.new():
@@ -86,6 +94,29 @@ class Watcher:
                 self._fail("fold-is-state", f"{flow} is {_short(found)} in sfc.state, and its history folds to {_short(due)}")
         self._effects()
 
+    def _look_at_sources(self) -> None:
+        for record in self._sources.new():
+            info = self._log.describe(record.topic)
+            assert info is not None
+            if record.topic == self._names.control:
+                self.sources.control(record, info.id)
+            else:
+                self.sources.input(record, info.id)
+        for record in self._letters.new():
+            head = dict(record.headers)
+            place = int(head[headers.ORIGIN_PARTITION]), int(head[headers.ORIGIN_OFFSET])
+            self.sources.letter(head[headers.ORIGIN_TOPIC_ID].decode(), *place)
+
+    def check_starts(self) -> None:
+        """In the end: every start that counts has made a flow, unless there was one already, or its version is unknown."""
+        for flow, starts in self.commands.starts.items():
+            for seen in starts:
+                command, offset = seen.command, seen.record.offset
+                assert isinstance(command, Start)
+                runs = [run for id, run in self.histories.all if id == flow and run <= offset]
+                if not runs and command.version < 9 and command.definitions < 1_000_000:
+                    self._fail("every-start-has-a-flow", f"the start at offset {offset} of {flow} has made no flow, and none was there")
+
     def _shard(self, state: ShardState) -> None:
         before = self.shards.get(state.number)
         self.shards[state.number] = state
@@ -117,8 +148,10 @@ class Watcher:
         self.histories.dispatched[:] = hidden
 
     def renew(self, topic: str) -> None:
-        """A topic of jobs was made again."""
-        self._jobs.renew(topic)
+        """A topic was made again."""
+        for tail in (self._jobs, self._sources):
+            if topic in tail.topics:
+                tail.renew(topic)
 
 
 def _short(value: bytes | None) -> str:

@@ -255,6 +255,9 @@ class World:
         if topic not in self.log.topics():
             return False
         self.look()
+        info = self.log.describe(topic)
+        assert info is not None
+        self.watcher.sources.lost(info.id)
         self.log.delete(topic)
         return True
 
@@ -262,8 +265,7 @@ class World:
         if topic in self.log.topics():
             return
         self.log.create([TopicSpec(topic, TOPICS.get(topic, SHARDS))])
-        if topic in self.job_topics:
-            self.watcher.renew(topic)
+        self.watcher.renew(topic)
 
     def _was_torn(self, shard: int, keys: list[bytes]) -> None:
         """Half of a transaction is visible: the shard must stand from now on. An operator looks at it after a while."""
