@@ -33,6 +33,7 @@ _BOOTSTRAP = rf"^(?:{_BROKER}(?:,\s*{_BROKER})*)?$"
 _EXPECTED = {  # what to say in place of a pattern
     "kafka": "host:port was expected, several with commas between them, such as localhost:9092",
     "url": "an address with its scheme was expected, such as http://127.0.0.1:8321",
+    "engine_shards": "numbers and ranges of shards were expected, such as 0-3,6",
     "namespace": "words of lower-case letters, digits and hyphens were expected, joined by dots",
 }
 _NOT_SETTINGS = ("SFC_DEBUG", "SFC_LEDGER", "SFC_PARENT_PIPE")  # before there are settings; by the example workers; by a scheduler's
@@ -53,9 +54,15 @@ class Settings(BaseSettings):
     replication: int = Field(default=-1, ge=-1, description="Replicas of the topics that SFC makes; -1: the broker's default.")
     create_topics: bool = Field(default=True, description="Whether SFC may make the topics that it misses.")
     data: Path = Field(default=Path(".sfc"), description="Directory of what is kept on this machine.")
+    engine_shards: str = Field(
+        default="",
+        pattern=r"^(?:[0-9]+(?:-[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*)?$",
+        description="Shards of this engine, such as 0-3,6, kept by you over all engines. Empty: Kafka's consumer group shares them out.",
+    )
+    standby: bool = Field(default=False, description="Whether an engine follows the states of others' shards, to take them quickly.")
     state_dir: Path | None = Field(
         default=None,
-        description="Directory of an engine's local copy of its flows' states, so that a restart is quick. Empty: state in the data directory.",
+        description="Directory of an engine's copy of its flows' states, for quick restarts. Empty: state in the data directory.",
     )
     database: SecretStr = Field(
         default=SecretStr(""), description="URL of the registry's database. Empty: an SQLite file in the data directory."

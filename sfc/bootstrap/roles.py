@@ -42,13 +42,30 @@ def engine_role(site: Site) -> Role:
 
     s = site.settings
     limits = LaneLimits(s.interval_ms / 1000, s.interval_commands_max, s.interval_bytes_max)
+    fixed = own_shards(s.engine_shards, site.shards)
     kept = open_store(site)
     try:
-        lane = Lane(site.log, site.names, site.shards, site.definitions(), kept.store, site.clock, limits, site.attempts)
+        lane = Lane(
+            site.log, site.names, site.shards, site.definitions(), kept.store, site.clock, limits, site.attempts, fixed, standby=s.standby
+        )
     except BaseException:
         kept.close()
         raise
     return _WithStore(lane, kept)
+
+
+def own_shards(listed: str, shards: int) -> list[int] | None:
+    """The shards of a list such as ``0-3,6``; None for an empty one. Raises BadInput."""
+    if not listed:
+        return None
+    found: set[int] = set()
+    for part in listed.split(","):
+        first, _, last = part.partition("-")
+        numbers = range(int(first), int(last or first) + 1)
+        if not numbers or numbers[-1] >= shards:
+            raise BadInput(f"SFC_ENGINE_SHARDS is {listed!r}: {part} was expected to lie within 0-{shards - 1}, from low to high")
+        found.update(numbers)
+    return sorted(found)
 
 
 class _WithStore:

@@ -89,11 +89,17 @@ def engine(
             "--state-dir", file_okay=False, help="Directory of the local copy of flow states, for quick restarts (SFC_STATE_DIR)."
         ),
     ] = None,
+    shards: Annotated[
+        str | None, typer.Option("--shards", metavar="LIST", help="These shards alone, such as 0-3,6, and no group (SFC_ENGINE_SHARDS).")
+    ] = None,
+    standby: Annotated[
+        bool, typer.Option("--standby", help="Follow the states of shards that others own too, to take them quickly (SFC_STANDBY).")
+    ] = False,
     kafka: Kafka = None,
     port: Port = None,
 ) -> None:
     """Run a flow engine: it decides what each flow does next."""
-    settings = context.settings(kafka=kafka, port=port, state_dir=state_dir)
+    settings = context.settings(kafka=kafka, port=port, state_dir=state_dir, engine_shards=shards, standby=standby or None)
     from sfc import bootstrap
 
     context.log_as(settings)

@@ -15,8 +15,8 @@ from sfc.errors import LogError
 from sfc.ports import Clock, Log, Partition
 from sfc.wire.topics import DAY_MS, Names
 
-EACH_S = 10.0  # between two checkpoints of a shard that is at work,
-EACH_RECORDS = 5_000  # or so many records of sfc.state, whichever is first
+EACH_S = 5.0  # between two checkpoints of a shard that is at work,
+EACH_RECORDS = 2_000  # or so many records of sfc.state, whichever is first
 
 
 class Checkpoint(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ The thread only loops ``step``, so that tests drive the very same code.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sfc.errors import LogError, LogUnavailable, ProducerFailed, ProducerFenced, SfcError, ShardStopped, ShardUnclear
@@ -14,9 +14,11 @@ from sfc.ports import Clock, Consumer, Log, Partition, Position, Record, StateSt
 from sfc.runtime import metrics
 from sfc.runtime.attempts import Attempts, stopped_before
 from sfc.runtime.definitions import Definitions
+from sfc.runtime.fixed import joined
 from sfc.runtime.intake import DefinitionsBehind
 from sfc.runtime.outlets import Outlets
 from sfc.runtime.shard import OwnedShard
+from sfc.runtime.standby import Standby
 from sfc.runtime.taking import Taking
 from sfc.wire.topics import Names
 
@@ -43,7 +45,8 @@ class LaneLimits:
 
 
 class Lane:
-    """Owns shards from assignment to revocation. Made once per engine thread; ``close`` gives everything up cleanly."""
+    """Owns shards from assignment to revocation. Made once per engine thread; ``close`` gives everything up cleanly. ``fixed``: these
+    shards, without a group. ``standby``: it follows the states of all others, so as to take them quickly."""
 
     def __init__(
         self,
@@ -55,6 +58,9 @@ class Lane:
         clock: Clock,
         limits: LaneLimits | None = None,
         attempts: Attempts | None = None,
+        fixed: Sequence[int] | None = None,
+        *,
+        standby: bool = False,
     ) -> None:
         self._log_port = log
         self._names = names
@@ -77,15 +83,16 @@ class Lane:
         self._ahead: dict[int, tuple[Record, int]] = {}  # what a shard waits before: for this engine's clock, or for its definitions
         self._commit_due_s: dict[int, float] = {}
         self._group_commit_due_s = 0.0
+        self._standby = Standby(log, names, shards, store, clock) if standby else None
         definitions.load()
-        self._consumer: Consumer = log.consumer(
-            names.engine_group, [names.commands], paused=True, assigned=self._assigned, revoked=self._revoked, lost=self._lost
+        self._consumer: Consumer = joined(
+            log, names.engine_group, names.commands, fixed, assigned=self._assigned, revoked=self._revoked, lost=self._lost
         )
 
     @property
     def ready(self) -> bool:
-        """Whether it takes commands of at least one shard, or has been given none while others have them."""
-        return bool(self._shards) and not self._to_take
+        """Whether it takes commands of all shards that it was given; of one at least, unless it stands by for others."""
+        return not self._to_take and (bool(self._shards) or (self._standby is not None and self._standby.caught_up))
 
     @property
     def shards(self) -> dict[int, OwnedShard]:
@@ -135,6 +142,8 @@ class Lane:
             shard.tick_if_due()
         self._outlets.poll()
         self._commit_due()
+        if self._standby is not None:
+            self._standby.step((*self._shards, *self._to_take))
         return taken
 
     def _take(self, shard: OwnedShard, record: Record) -> int:
@@ -457,3 +466,5 @@ class Lane:
         self._drop_all()
         self._outlets.close()
         self._definitions.close()
+        if self._standby is not None:
+            self._standby.close()

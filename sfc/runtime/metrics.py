@@ -31,6 +31,7 @@ CLOCK_SKEW = Gauge("sfc_clock_skew_seconds", "How far this engine's clock was ah
 FENCED = Counter("sfc_shards_fenced", "Times that another owner took a shard of this process.")
 LANE_RESTARTS = Counter("sfc_lane_restarts", "Times that a lane began again from the log because a producer was spent.")
 SHARD_RESTARTS = Counter("sfc_shard_restarts", "Times that a shard was restored because the outcome of its transaction was unclear.")
+STANDBY_BEHIND = Gauge("sfc_standby_behind", "Records of sfc.state of others' shards that this engine has not read yet.")
 SHARD_HELD = Gauge(
     "sfc_shard_held_seconds",
     "How long an open transaction of others has kept the shard's commands from being read.",
