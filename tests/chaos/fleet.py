@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.services import free_port
 ROOT = Path(__file__).resolve().parents[2]
 WORK = "tests.chaos.work"
 SERVICE = "tests.chaos.service"
+END_S = 30.0
 COUNTS = {"engine": 2, "trigger": 2, "worker": 2, "gateway": 2, "service": 2}
 
 
@@ -64,6 +66,14 @@ class Member:
             os.kill(self.process.pid, signal.SIGCONT)
 
 
+def _ended(process: Process) -> int | None:
+    """The exit code; None when it does not end."""
+    try:
+        return process.exit_code(END_S)
+    except subprocess.TimeoutExpired:
+        return None
+
+
 class Fleet:
     """All of them. As a context manager it ends every process that is left."""
 
@@ -93,12 +103,11 @@ class Fleet:
         """Those that ended by themselves."""
         return [member for member in self.members if not member.alive]
 
-    def end(self) -> dict[str, int]:
-        """Asks all to stop; the exit codes of those that did not end in order, by name."""
+    def end(self) -> dict[str, int | None]:
+        """Asks all to stop; the exit codes of those that did not end in order (None: not at all), by name."""
         for member in self.members:
             member.process.ask_to_stop()
-        codes = {member.name: member.process.exit_code(30.0) for member in self.members}
-        return {name: code for name, code in codes.items() if code != 0}
+        return {member.name: code for member in self.members if (code := _ended(member.process)) != 0}
 
     def __enter__(self) -> Fleet:
         return self

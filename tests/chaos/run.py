@@ -129,7 +129,7 @@ class Run:
             verdict = self._judge(brokers, load, observer, ledger)
             self._audit(settings, verdict)
             codes = fleet.end()
-            self.wrong += [f"{name} ended with exit code {code} when it was asked to stop" for name, code in codes.items()]
+            self.wrong += [f"{name} ended with {code} when it was asked to stop" for name, code in codes.items()]
         self.wrong = [*verdict.wrong, *load.refused[:20], *self.wrong]
         outcome = Outcome(chaos.counts, verdict, self.wrong, self.folder, len(load.acknowledged))
         self._tell(outcome, load, time.monotonic() - began_s)

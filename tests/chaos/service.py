@@ -15,6 +15,7 @@ from tests.chaos.documents import BILLED, BILLS
 from tests.chaos.work import SUCCEEDED, tell
 
 BATCH = 100
+END_S = 15.0  # without a limit the client was seen to wait for ever, once its coordinator had died
 
 
 def serve(bootstrap: str, name: str, stop: threading.Event) -> None:
@@ -50,8 +51,8 @@ def _answer(consumer: Consumer, producer: Producer, jobs: list[Message]) -> None
         value = json.loads(job.value() or b"null")
         producer.produce(BILLED, json.dumps({"billed": value["id"]}), job.key(), headers=received)
     read = [partition for partition in consumer.position(consumer.assignment()) if partition.offset >= 0]
-    producer.send_offsets_to_transaction(read, consumer.consumer_group_metadata())
-    producer.commit_transaction()
+    producer.send_offsets_to_transaction(read, consumer.consumer_group_metadata(), END_S)
+    producer.commit_transaction(END_S)
 
 
 def main() -> None:
