@@ -21,13 +21,16 @@ REQUESTS_KEPT = 20
 
 def evolve(flow: Flow | None, event: e.Event) -> Flow | None:
     """The flow after the event: the flow passed in, changed; a new one for ExecutionStarted; None for ExecutionForgotten."""
-    kind = type(event)
-    if kind is e.ExecutionStarted:
-        return _started(event)  # type: ignore[arg-type]
-    if flow is None or kind is e.ExecutionForgotten:
-        return None
-    flow.seq = event.seq
-    _ON[kind](flow, event)
+    apply = _ON.get(type(event))
+    if apply is None:
+        if isinstance(event, e.ExecutionStarted):
+            return _started(event)
+        if isinstance(event, e.ExecutionForgotten):
+            return None
+        raise TypeError(f"{type(event).__name__} is no event")
+    if flow is not None:
+        flow.seq = event.seq
+        apply(flow, event)
     return flow
 
 

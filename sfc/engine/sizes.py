@@ -54,6 +54,10 @@ def size_over(flow: Flow) -> int:
     """The size of a flow's state in bytes, when it is over the limit; else 0. Every payload is at most 256 KiB, so a flow with few
     branches cannot be too large and costs nothing here; what Maps keep was weighed when it came."""
     branches = flow.branches
+    if len(branches) == 1 and 0 in branches:  # as most have: what follows would say the same
+        only = branches[0]
+        if only.map is None and len(only.variables) < PAYLOADS_PER_BRANCH and len(flow.signals) < PAYLOADS_PER_BRANCH:
+            return 0
     kept = sum(branch.map.size + RESULT_BYTES * len(branch.map.results) for branch in branches.values() if branch.map is not None)
     if _payloads(flow) + kept // PAYLOAD_BYTES_MAX < PAYLOADS_IN_FLOW or (kept and _bound(flow) + kept < FLOW_BYTES_MAX):
         return 0

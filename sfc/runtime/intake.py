@@ -17,6 +17,7 @@ from sfc.wire.ids import ID_CHARACTERS_MAX
 TEXT_CHARACTERS_MAX = 1_000  # ids, names and addresses: many stand in the flow's state
 SUBJECT_CHARACTERS_MAX = 200  # blueprint:NAME and the like; they stand in the shard's own record
 _OTHERWISE = ("input", "output", "error", "cause", "reason", "traceparent")
+_OF_THE_SHARD = (Tick, Hold)
 _is_id = re.compile(rb"[A-Za-z0-9._:-]{1,%d}" % ID_CHARACTERS_MAX).fullmatch
 
 
@@ -39,7 +40,7 @@ def read_command(record: Record) -> Received:
         raise Refused("too-large", f"the text of {long} in a command takes up to {TEXT_CHARACTERS_MAX} characters")
     if isinstance(command, Hold) and len(command.subject) > SUBJECT_CHARACTERS_MAX:
         raise Refused("too-large", f"the subject of a hold takes up to {SUBJECT_CHARACTERS_MAX} characters")
-    if isinstance(command, Tick | Hold):  # of the shard
+    if isinstance(command, _OF_THE_SHARD):
         return received
     key = record.key or b""
     if _is_id(key) is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from sfc.engine.commands import Command
 from sfc.engine.effects import DispatchJob, Reply
@@ -24,15 +23,8 @@ BATCHING_FROM = 20  # commands in a batch: effects of fewer leave at once
 GATHERED_MAX = 200  # effects that leave together
 
 
-class _Effect(NamedTuple):
-    """A record that waits for the others of its batch."""
-
-    topic: str
-    value: bytes
-    key: bytes
-    head: Headers
-    partition: int | None
-    lost: Callable[[str], None]
+_Effect = tuple[str, bytes, bytes, Headers, int | None, Callable[[str], None]]
+"""A record: topic, value, key, headers, partition, and who hears that it was lost. A plain tuple, since it is made for every job."""
 
 
 class Outlets:
@@ -71,7 +63,7 @@ class Outlets:
         """Sends a job. ``failed`` hears, now or in a later ``poll`` or ``flush``, that its topic did not take it."""
         reply_to = job.target.reply_topic
         head = job_headers(job, reply_to or self._names.commands, None if reply_to else shard)
-        self._effect(_Effect(job.target.topic, job.value, job.flow.encode(), head, None, lambda reason: failed(job, reason)))
+        self._effect((job.target.topic, job.value, job.flow.encode(), head, None, lambda reason: failed(job, reason)))
 
     def reply(self, reply: Reply) -> None:
         """Sends an answer. One that is lost costs its caller a timeout, not more."""
@@ -79,7 +71,7 @@ class Outlets:
         def lost(reason: str) -> None:
             _log.warning("an answer was not delivered", action="reply-lost", flow=reply.flow, reason=reason)
 
-        self._effect(_Effect(reply.to.topic, encode_answer(reply), reply.to.key.encode(), [(headers.FORMAT, FORMAT)], 0, lost))
+        self._effect((reply.to.topic, encode_answer(reply), reply.to.key.encode(), [(headers.FORMAT, FORMAT)], 0, lost))
 
     def _effect(self, effect: _Effect) -> None:
         if not self._gathering:
@@ -91,9 +83,9 @@ class Outlets:
 
     def _leave(self, producer: Producer, effect: _Effect) -> None:
         try:
-            producer.send(effect.topic, effect.value, effect.key, effect.head, effect.partition, effect.lost)
+            producer.send(*effect)
         except RecordTooLarge as e:
-            effect.lost(e.message)
+            effect[5](e.message)
 
     def _leave_together(self) -> None:
         gathered, self._gathered = self._gathered, []

@@ -76,7 +76,7 @@ def test_what_decide_cannot_decide_fails_the_flow_visibly(monkeypatch: pytest.Mo
     monkeypatch.setitem(cast("dict[Any, Any]", ON), Complete, broken)
     decision = bench.complete(2)
     assert (bench.status, bench.living.error) == ("FAILED", "States.Runtime")
-    assert bench.living.cause == "the engine could not decide what comes next: AttributeError"
+    assert bench.living.cause == "the engine could not decide what comes next: TypeError"
     assert [type(e) for e in decision.effects] == [Reply]
 
 
