@@ -84,9 +84,9 @@ class BridgeRole:
         return carried
 
     def _goes_back(self, route: Route, records: list[Record]) -> bool:
-        """Whether offsets begin again: a partition given back to us may do that, and a topic that was made anew does."""
+        """Whether offsets begin, or begin again: a partition given back to us may do that, and a topic that was made anew does."""
         following = self._next.setdefault(route, {})
-        back = any(record.offset < following.get(record.partition, 0) for record in records)
+        back = any(record.offset < following.get(record.partition, record.offset + 1) for record in records)
         for record in records:
             following[record.partition] = record.offset + 1
         return back

@@ -36,6 +36,7 @@ class _Place:
     source: str
     until: int | None = None
     look_s: float = 0.0
+    checked: bool = False  # that its records are of the topic that is meant, as of the first one
 
 
 class TopicTrigger:
@@ -216,6 +217,9 @@ class TopicTrigger:
         if record.offset < place.next:
             self._check_topic()  # offsets that begin again are another topic's
             return
+        if not place.checked:  # nor does the first one say whose it is
+            self._check_topic()
+            place.checked = True
         if place.until is not None and record.offset >= place.until:
             place.next = record.offset
             self._switch_if_due(partition, place)

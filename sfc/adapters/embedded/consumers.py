@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Condition
 
 from sfc.adapters.embedded.broker import Broker
+from sfc.adapters.embedded.partition import PartitionLog
 from sfc.errors import LogError
 from sfc.ports import Partition, Position, Record
 
@@ -19,6 +20,7 @@ class Cursor:
     def __init__(self, broker: Broker, wake: Condition, *, committed: bool, start_at: str) -> None:
         self.positions: dict[Partition, int] = {}
         self.paused: set[Partition] = set()
+        self._logs: dict[Partition, PartitionLog] = {}
         self._broker = broker
         self._wake = wake
         self._hidden = broker.aborted if committed else None
@@ -28,7 +30,7 @@ class Cursor:
 
     def add(self, at: Partition, position: int | None) -> None:
         """Reads a partition from a position on; None: from where those start who have none."""
-        log = self._broker.partition(at)
+        log = self._logs[at] = self._broker.partition(at)
         self.positions[at] = self._default(at) if position is None else position
         (log.committed_waiters if self._committed else log.raw_waiters).add(self._wake)
 
@@ -36,6 +38,7 @@ class Cursor:
         for at in ats:
             self.positions.pop(at, None)
             self.paused.discard(at)
+            self._logs.pop(at, None)
             if (log := self._broker.find(at)) is not None:
                 log.committed_waiters.discard(self._wake)
                 log.raw_waiters.discard(self._wake)
@@ -53,6 +56,8 @@ class Cursor:
             log = self._broker.find(at)
             if log is None:  # its topic was deleted
                 continue
+            if log is not self._logs[at]:  # and made again: a position in the old one means nothing
+                self.add(at, None)
             position = self.positions[at]
             if position == log.end:
                 continue

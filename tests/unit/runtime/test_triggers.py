@@ -10,7 +10,7 @@ import pytest
 
 from sfc.adapters.embedded import EmbeddedLog
 from sfc.engine.commands import Start
-from sfc.errors import ProducerFailed
+from sfc.errors import ProducerFailed, TopicMismatch
 from sfc.ports import Partition, Position, Record, TopicSpec
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.trigger_start import place_trigger
@@ -426,3 +426,14 @@ def test_a_trigger_that_cannot_be_compiled_stops_no_other(world: World) -> None:
     world.publish({"order_id": "A"})
     until(role, world.starts)
     assert world.starts() == ["shop:A"]
+
+
+def test_an_input_topic_made_again_before_its_first_record_was_read_is_another_source(world: World) -> None:
+    role = world.role()
+    run(role)
+    world.log.delete("order_created")
+    world.log.create([TopicSpec("order_created", 2)])
+    world.publish({"order_id": "a"})
+    with pytest.raises(TopicMismatch):
+        run(role)
+    assert world.starts() == []
