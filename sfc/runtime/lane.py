@@ -29,6 +29,7 @@ AHEAD_MS_MAX = 5_000  # a record further ahead of the engine's clock waits (EXAC
 TAKING_SLICE_S = 0.05  # of a turn, for the shard that is being restored: the others wait no longer
 TAKE_AGAIN_S = 0.5  # after a log that did not answer
 CAREFUL_PER_TURN = 20  # commands that are decided one at a time, each with a commit
+FENCED_S = 15.0  # longer than a group waits for a member: whoever took a shard that is not his has been told by then
 LOOK_AT_STOPPED_S = 5.0  # whether an operator has mended a shard that stopped
 GROUP_COMMIT_S = 2.0  # the group's own offsets serve lag displays only
 
@@ -78,6 +79,7 @@ class Lane:
         self._to_take: list[int] = []
         self._taking: Taking | None = None  # the first of those
         self._take_again_s = 0.0  # not before
+        self._fenced: dict[int, float] = {}  # shards of ours that somebody else took, and until when that is his affair
         self._careful_left = CAREFUL_PER_TURN
         self._moved: set[int] = set()  # revoked or assigned anew during the call that took the batch
         self._ahead: dict[int, tuple[Record, int]] = {}  # what a shard waits before: for this engine's clock, or for its definitions
@@ -127,6 +129,7 @@ class Lane:
         self._careful_left = CAREFUL_PER_TURN
         records = self._consumer.take(self._limits.batch_records_max, self._wait_s(timeout_s))
         self._look_at_stopped()
+        self._look_at_fenced()
         self._take_assigned()
         self._go_on()
         self._outlets.expect(len(records))
@@ -276,15 +279,32 @@ class Lane:
         if isinstance(why, ShardStopped):
             self._stop(shard.number, why)
         else:
-            metrics.FENCED.inc()
-            _log.warning("another engine has taken the shard", action="shard-fenced", shard=shard.number, reason=why.message)
+            self._was_fenced(shard.number, why)
         self._drop(shard)
+
+    def _was_fenced(self, number: int, why: ProducerFenced) -> None:
+        metrics.FENCED.inc()
+        _log.warning("another engine has taken the shard", action="shard-fenced", shard=number, reason=why.message)
+        self._fenced[number] = self._clock.monotonic_s() + FENCED_S
+
+    def _look_at_fenced(self) -> None:
+        """A shard that is still assigned to us so long after it was taken from us is nobody's: one who woke up late took it, and has
+        been told since that it is not his."""
+        if not self._fenced:
+            return
+        now_s = self._clock.monotonic_s()
+        for number in [n for n, until_s in self._fenced.items() if now_s >= until_s]:
+            del self._fenced[number]
+            if Partition(self._names.commands, number) in self._consumer.assignment() and number not in (*self._shards, *self._to_take):
+                _log.warning("the shard is taken again: it is still assigned to this engine", action="shard-taken-again", shard=number)
+                self._to_take.append(number)
 
     # -- shards come and go ----------------------------------------------------------------------------------------------
 
     def _assigned(self, partitions: list[Partition]) -> None:
         for partition in partitions:
             self._moved.add(partition.number)
+            self._fenced.pop(partition.number, None)
             if partition.number not in self._to_take:
                 self._to_take.append(partition.number)
 
@@ -318,6 +338,7 @@ class Lane:
     def _forget(self, number: int) -> None:
         self._moved.add(number)
         self._stopped.pop(number, None)
+        self._fenced.pop(number, None)
         self._ahead.pop(number, None)
         if number in self._to_take:
             self._to_take.remove(number)
@@ -335,10 +356,10 @@ class Lane:
                 self._leave_taking()
                 self._to_take.remove(number)
                 self._stop(number, e)
-            except ProducerFenced as e:  # while it was taken; only a new assignment says whose it is
+            except ProducerFenced as e:  # while it was taken
                 self._leave_taking()
                 self._to_take.remove(number)
-                _log.warning("another engine has taken the shard", action="shard-fenced", shard=number, reason=e.message)
+                self._was_fenced(number, e)
             except (ProducerFailed, LogUnavailable) as e:
                 self._leave_taking()
                 self._to_take.append(self._to_take.pop(0))

@@ -100,3 +100,16 @@ def test_a_shard_that_cannot_be_given_up_cleanly_keeps_no_other_from_it(bench: B
     assert second.state.closed
     assert not lane.shards
     lane.close()
+
+
+def test_a_shard_that_one_took_by_mistake_comes_back_to_whom_it_is_assigned(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that woke up late initialised the shard's id, and let go when it was told; nobody would be assigned the shard anew."""
+    monkeypatch.setattr("sfc.runtime.lane.FENCED_S", 0.05)
+    lane = bench.lane()
+    settle(bench, [lane], 3)
+    thief = bench.log.transaction(NAMES.transactional_id(HOME))
+    bench.start("twice:a", 1)
+    bench.run([lane], lambda: HOME not in lane.shards)
+    bench.run([lane], lambda: HOME in lane.shards and bool(bench.answers))
+    thief.close()
+    lane.close()
