@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import cast
 
+from msgspec.structs import replace
+
 from sfc.asl import MapState, TaskState
 from sfc.engine import events as e
 from sfc.engine import reading, spread
 from sfc.engine.children import failure_of
 from sfc.engine.commands import AnswerByKey, ChildEnded, Complete, Fail, Heartbeat
 from sfc.engine.flow import Branch
+from sfc.engine.limits import CAUSE_CHARACTERS_MAX, ERROR_CHARACTERS_MAX, cut
 from sfc.engine.loop import run
 from sfc.engine.states import task
 from sfc.engine.states.task import Outcome
@@ -53,7 +56,9 @@ def answer_by_key(turn: Turn, command: AnswerByKey) -> None:
 
 def child_ended(turn: Turn, command: ChildEnded) -> None:
     """A child's end answers the job that it was started for, or is one of a distributed Map's; it may come too late for that."""
-    token = command.token
+    token, error, cause = command.token, command.error, command.cause
+    if len(error or "") > ERROR_CHARACTERS_MAX or len(cause or "") > CAUSE_CHARACTERS_MAX:
+        command = replace(command, error=cut(error, ERROR_CHARACTERS_MAX), cause=cut(cause, CAUSE_CHARACTERS_MAX))
     if command.index >= 0:
         _iteration_ended(turn, command)
         return
