@@ -14,7 +14,7 @@ class FixedConsumer:
     """``sfc.ports.Consumer`` over partitions that never move: assigned with the first ``take``, revoked by ``close``.
 
     Nobody waits for a group to notice a death: whoever is started again has its shards at once. Two that have the same shard in their
-    lists fence each other; the last one keeps it. Positions are committed for displays of lag only.
+    lists take it from each other by turns. Positions are committed for displays of lag only.
     """
 
     def __init__(self, log: Log, group: str, partitions: Sequence[Partition], assigned: Tell, revoked: Tell) -> None:
@@ -56,7 +56,7 @@ class FixedConsumer:
     def assignment(self) -> set[Partition]:
         return set() if self._closed else set(self._partitions)
 
-    def commit(self, positions: Mapping[Partition, Position]) -> None:
+    def commit(self, positions: Mapping[Partition, Position], *, wait: bool = True) -> None:
         self._log.set_group_positions(self._group, positions)
 
     def committed(self, partitions: Sequence[Partition]) -> dict[Partition, Position]:
