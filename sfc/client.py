@@ -86,6 +86,10 @@ class Client:
         """The events, in order: all of them, page by page."""
         return list(self._pages("events", f"/flows/{_part(flow)}/history", _given(run=run)))
 
+    def explain(self, flow: str) -> Json:
+        """{flow, status, moving, reasons: [{code, said, do, …}], children}: why the flow does not move."""
+        return self._object("GET", f"/flows/{_part(flow)}/explain")
+
     def pause(self, flow: str, reason: str = "") -> Json:
         return self._object("POST", f"/flows/{_part(flow)}/pause", body=True, content=_given(reason=reason))
 

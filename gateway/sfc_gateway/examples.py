@@ -7,6 +7,7 @@ from typing import Any
 from sfc.ports import DeadLetterDocument, DeadLetterPage, FlowDocument, FlowPage
 from sfc.registry import DraftInfo, Edited, HoldEdited, KeyInfo, MadeKey, RolledBack, ScheduleInfo
 from sfc.registry.pools import PoolEdited
+from sfc.runtime.explain import Explanation
 from sfc_gateway import shapes as s
 
 BLUEPRINT = {
@@ -75,6 +76,14 @@ EXAMPLES: dict[Any, Any] = {
     s.Outcome: {"flow": "hello:o-1", "status": "SUCCEEDED", "output": {"greeting": "Hello, Ada!"}},
     FlowDocument: _FLOW,
     FlowPage: {"flows": [_FLOW], "next_cursor": ""},
+    Explanation: {
+        "flow": "hello:o-1", "status": "RUNNING", "moving": False, "shard": 3, "run": 7, "blueprint": "hello", "version": 2,
+        "states": ["Ask"],
+        "reasons": [{
+            "code": "signal", "said": "'Ask' waits since 4 min 5 s for the signal 'go': a person or a program must send it",
+            "do": ["sfc signal hello:o-1 go --output '{…}'"], "state": "Ask", "since_ms": _AT, "token": "hello:o-1/7/3/9f86d081",
+        }],
+    },
     s.HistoryPage: {
         "flow": "hello:o-1",
         "events": [{"name": "ExecutionStarted", "type": "ExecutionStarted", "seq": 1, "offset": 41, "at_ms": _AT, "version": 2}],

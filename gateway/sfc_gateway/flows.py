@@ -8,9 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from sfc.engine.commands import Pause, Redrive, Resume, Signal, Stop
-from sfc.errors import BadInput, UnknownName
+from sfc.engine.flow import Flow
+from sfc.errors import BadInput, IndexUnavailable, UnknownName
 from sfc.monitor.paging import PAGE_MAX
 from sfc.ports import FlowQuery
+from sfc.runtime.explain import Facts, explain, folded, in_state
 from sfc.runtime.starts import did_you_mean, new_uuid7
 from sfc.wire.ids import ID_CHARACTERS_MAX
 from sfc_gateway.access import By
@@ -90,6 +92,12 @@ def router(services: Services) -> APIRouter:
             run = known.run if known is not None else None
         return json_response({"flow": flow, **page("events", behind, limit, lambda event: f"{run or 0}:{event['seq']}")})
 
+    @routes.get("/{flow}/explain", summary="Why does this flow not move?")
+    def explain_flow(flow: str) -> Response:
+        """What it waits for, what holds it, and commands that help; of the children that it waits for too."""
+        facts = Facts(services.log, services.names, services.shards, services.definitions, services.clock.now_ms(), services.bootstrap)
+        return json_response(explain(_flow_id(flow), lambda one: _state_of(services, one), facts))
+
     @routes.post("/{flow}/pause", summary="Pause a flow")
     async def pause_flow(flow: str, request: Request, by: By = "") -> Response:
         """Jobs at work are finished and their results kept; nothing else happens until it is resumed. Body: {"reason"}, or none."""
@@ -137,6 +145,15 @@ def router(services: Services) -> APIRouter:
         return await ask(services, _flow_id(flow), told)
 
     return routes
+
+
+def _state_of(services: Services, flow: str) -> Flow | None:
+    """By its history; where the index does not answer, or has not all of it, from the log."""
+    try:
+        found = folded(services.index.history(flow))
+    except IndexUnavailable:
+        found = None
+    return found or in_state(services.log, services.names, services.shards, flow)
 
 
 def _flow_id(flow: str) -> str:

@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from sfc.ports import DeadLetterDocument, DeadLetterPage, FlowDocument, FlowPage
 from sfc.registry import DraftInfo, Edited, HoldEdited, KeyInfo, MadeKey, RolledBack, ScheduleInfo
 from sfc.registry.pools import PoolEdited
+from sfc.runtime.explain import Explanation
 from sfc.wire.problems import KINDS, MEDIA_TYPE
 from sfc_gateway import dev
 from sfc_gateway import shapes as s
@@ -66,6 +67,7 @@ DOCS: dict[str, Doc] = {
     "find_flows": Doc({200: FlowPage}),
     "get_flow": Doc({200: FlowDocument}),
     "get_history": Doc({200: s.HistoryPage}),
+    "explain_flow": Doc({200: Explanation}),
     "pause_flow": Doc({200: s.Verdict}, s.Reason),
     "resume_flow": Doc({200: s.Verdict}, s.Reason),
     "stop_flow": Doc({200: s.Verdict}, s.StopOptions),

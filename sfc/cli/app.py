@@ -13,6 +13,7 @@ from sfc.cli import (
     dead_letters,
     documents,
     drafts,
+    explaining,
     flows,
     graph,
     groups,
@@ -46,7 +47,7 @@ COMMANDS: list[Callable[..., None]] = [
     *(roles.dev, roles.demo, roles.engine, roles.trigger, roles.worker, roles.gateway, roles.scheduler),
     *(documents.deploy, starts.start, flows.signal, topics.publish, topics.tail),
     *(overview.stats, documents.validate, graph.graph, schemas.schema, overview.settings, overview.version),
-    *(trying.run, trying.step, audit.audit),
+    *(trying.run, trying.step, explaining.explain, audit.audit),
 ]
 
 
