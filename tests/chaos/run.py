@@ -204,9 +204,15 @@ class Run:
 
     def _audit(self, settings: Mapping[str, str], verdict: Verdict) -> None:
         code, report = audit(settings, self.folder)
-        self.audit = report
         if code != 0:
             self.wrong.append(f"sfc audit ended with {code}: {str(report)[:2_000]}")
+        else:
+            told = f"{report['flows']} flows, {report['open']} of them open"
+            meant = f"{verdict.flows} flows, {verdict.orphaned} of them open"
+            if told != meant:
+                self.wrong.append(f"sfc audit tells of {told}, the history of {meant}")
+        counts = ("flows", "events", "lost", "doubled", "gaps", "orphaned_jobs", "torn_shards", "stuck", "broken")
+        self.console.print("sfc audit:", ", ".join(f"{report.get(name)} {name.replace('_', ' ')}" for name in counts), highlight=False)
 
     def _tell(self, outcome: Outcome, load: Load, lasted_s: float) -> None:
         faults = Table("fault", "made", title="Faults", title_justify="left")
