@@ -60,6 +60,7 @@ def decide(
         ON[type(command)](turn, command)
         check_size(turn)
     except Exception as error:
+        turn.raised = error
         _give_up(turn, command, type(error).__name__)
     if before is not None:
         children.settle(turn, before)

@@ -33,21 +33,23 @@ class Missing(NamedTuple):
 
 class Decision(NamedTuple):
     """``flow`` is None when the shard knows none of that id (any more). ``closed``: an answer for a job that is not open (dropped).
-    ``told``: bytes of the payloads in the events, about."""
+    ``told``: bytes of the payloads in the events, about. ``raised``: what ended the flow where decide should not have raised; for the
+    log alone."""
 
     flow: Flow | None
     events: list[AnyEvent]
     effects: list[Effect]
     closed: bool = False
     told: int = 0
+    raised: Exception | None = None
 
 
 class Turn:
     """What a decision works on. ``work`` holds (branch, state to enter): a list that is worked off, so that no depth is needed."""
 
     __slots__ = (
-        "closed", "effects", "ended_child", "events", "flow_id", "known", "known_program", "late", "missing", "now", "offset", "seq",
-        "shard", "started", "steps", "told", "work", "yielded",
+        "closed", "effects", "ended_child", "events", "flow_id", "known", "known_program", "late", "missing", "now", "offset", "raised",
+        "seq", "shard", "started", "steps", "told", "work", "yielded",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +73,7 @@ class Turn:
         self.told = 0  # bytes of the payloads that its events have
         self.closed = False
         self.ended_child = ""  # whose end the decision is about
+        self.raised: Exception | None = None
 
     @property
     def flow(self) -> Flow:
@@ -162,4 +165,4 @@ class Turn:
         return context
 
     def decision(self) -> Decision:
-        return Decision(self.known, self.events, self.effects, self.closed, self.told)
+        return Decision(self.known, self.events, self.effects, self.closed, self.told, self.raised)

@@ -192,6 +192,8 @@ class OwnedShard:
         else:
             program = self._programs.of(flow)
         decision = decide(program, flow, command, self.state, offset, flow_id, missing)
+        if decision.raised is not None:
+            _log.error("decide raised", action="decide-raised", flow=flow_id, offset=offset, exc_info=decision.raised)
         if decision.events:
             self.overlay.bytes += decision.told
             changed = decision.flow if decision.flow is not None else flow

@@ -42,6 +42,9 @@ def task(resource: str, **more: Any) -> dict[str, Any]:
     return {"StartAt": "S", "States": {"S": {"Type": "Task", "Resource": resource, "End": True, **more}}}
 
 
+DOUBLE = {"Type": "Pass", "Parameters": {"twice.$": "States.MathAdd($.n, $.n)"}, "End": True}
+
+
 class Site:
     """A lane, triggers, a bridge and the control topic's role, stepped by the test; the test plays the services."""
 
@@ -66,6 +69,7 @@ class Site:
             BlueprintVersion("asks", 1, "h", task("task:asks@1")),
             BlueprintVersion("once", 1, "h", task("task:once@1")),
             BlueprintVersion("tell", 1, "h", task(f"topic:{self.small}")),
+            BlueprintVersion("double", 1, "h", {"StartAt": "P", "States": {"P": DOUBLE}}),
             BlueprintVersion("sign", 1, "h", task("signal:go")),
             BlueprintHead("pass", 1, "enabled", 1, triggers=[TriggerRecord("u1", "in", self.orders, "", "", "earliest", 1)]),
             BlueprintHead("sign", 1, "enabled", 1),
@@ -308,4 +312,14 @@ def test_control_records_and_signals_about_as_large_as_a_record_may_be(site: Sit
     site.producer.flush()
     site.ends(4)
     assert Counter(a.status for a in site.answers) == {"not-possible": 2, "done": 1, "SUCCEEDED": 1}
+    site.goes_on()
+
+
+def test_a_record_at_which_decide_raises_fails_its_flow_alone(site: Site) -> None:
+    """Twice as much has a digit more than Python writes."""
+    for n in range(6):
+        site.start(f"double:{n}", {"n": int("9" * 4_300) if n % 3 == 0 else n})
+    ends = site.ends(6)
+    assert {flow for flow, end in ends.items() if end == ("FAILED", "States.Runtime")} == {"double:0", "double:3"}
+    assert Counter(status for status, _ in ends.values()) == {"FAILED": 2, "SUCCEEDED": 4}
     site.goes_on()
