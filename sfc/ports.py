@@ -145,8 +145,9 @@ class Consumer(Protocol):
 
     def assignment(self) -> set[Partition]: ...
 
-    def commit(self, positions: Mapping[Partition, Position]) -> None:
-        """Commits synchronously. Raises LogError when the member has been put out of its group."""
+    def commit(self, positions: Mapping[Partition, Position], *, wait: bool = True) -> None:
+        """Returns when the positions are committed. Raises LogError when the member has been put out of its group. Without ``wait`` it
+        returns at once, and the adapter sees to it while the consumer takes: what is lost of it with the process is done again."""
 
     def committed(self, partitions: Sequence[Partition]) -> dict[Partition, Position]:
         """What the group has committed; a partition without a commit is missing."""
@@ -232,7 +233,8 @@ class StateStore(Protocol):
     def get(self, shard: int, key: bytes) -> bytes | None: ...
 
     def apply(self, shard: int, changes: Mapping[bytes, bytes | None], checkpoint: bytes | None = None) -> None:
-        """Puts and (None) deletes, and writes the shard's checkpoint where one is given, in one step: after a crash all of it or nothing."""
+        """Puts and (None) deletes, and writes the shard's checkpoint where one is given, in one step: after a crash all of it or
+        nothing."""
 
     def checkpoint(self, shard: int) -> bytes | None:
         """As last given to ``apply``; None when there is none. No ``scan`` meets it."""

@@ -255,7 +255,7 @@ class Lane:
         positions = {Partition(self._names.commands, n): Position(s.state.next_offset) for n, s in self._shards.items()}
         if positions:
             try:
-                self._consumer.commit(positions)
+                self._consumer.commit(positions, wait=False)
             except LogError as e:
                 _log.debug(
                     "the group did not take the offsets, which are for display only", action="group-commit-refused", reason=e.message

@@ -178,6 +178,21 @@ def test_positions_of_a_group_are_set_only_while_nobody_is_in_it(log: Log) -> No
     consumer.close()
 
 
+def test_a_commit_that_nobody_waits_for_is_there_soon_and_the_next_one_goes_over_it(log: Log) -> None:
+    name, members = topic(log, 2), group()
+    consumer = log.consumer(members, [name])
+    places = {Partition(name, 0), Partition(name, 1)}
+    until(lambda: consumer.assignment() == places, consumer)
+    consumer.commit({at: Position(3) for at in places}, wait=False)
+    until(lambda: consumer.committed(sorted(places)) == {at: Position(3) for at in places}, consumer)
+    consumer.commit({Partition(name, 0): Position(4)}, wait=False)
+    consumer.commit({Partition(name, 0): Position(5)})
+    assert consumer.committed(sorted(places)) == {Partition(name, 0): Position(5), Partition(name, 1): Position(3)}
+    consumer.close()
+    with pytest.raises(LogError):
+        consumer.commit({Partition(name, 0): Position(6)}, wait=False)
+
+
 def test_a_consumer_that_has_left_may_not_commit(log: Log) -> None:
     name = topic(log)
     consumer = log.consumer(group(), [name])

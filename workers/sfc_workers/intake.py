@@ -52,14 +52,19 @@ class Intake:
                 progress.take(record.offset)
                 taken.append(Taken(progress, record))
         if time.monotonic() >= self._commit_due_s:
-            self.commit()
+            self._commit_soon()
         return taken
 
     def commit(self) -> None:
         """Commits what is finished, up to the first gap in each partition."""
-        self._commit_due_s = time.monotonic() + COMMIT_S
         self._settle()
         self._commit(list(self._assigned))
+
+    def _commit_soon(self) -> None:
+        """The same, and nobody waits for it: in that time jobs would lie about, and each flow has several."""
+        self._commit_due_s = time.monotonic() + COMMIT_S
+        self._settle()
+        self._commit(list(self._assigned), wait=False)
 
     def close(self) -> None:
         """Commits and leaves."""
@@ -84,16 +89,16 @@ class Intake:
             for progress, record in self.finished.popleft():
                 progress.finish(record.offset)
 
-    def _commit(self, partitions: list[Partition]) -> None:
+    def _commit(self, partitions: list[Partition], *, wait: bool = True) -> None:
         moved: dict[Partition, Position] = {}
         for partition in partitions:
             position = self._assigned[partition].position
-            if position is not None and position != self._committed.get(partition):
+            if position is not None and (wait or position != self._committed.get(partition)):
                 moved[partition] = Position(position)
         if not moved:
             return
         try:
-            self._consumer.commit(moved)
+            self._consumer.commit(moved, wait=wait)
         except LogError as e:
             # Whoever owns them now does again what was not committed: at least once.
             _log.warning("offsets of done jobs were not committed", action="commit-refused", group=self.group, reason=e.message)

@@ -227,7 +227,7 @@ class EmbeddedConsumer:
         with self._broker.lock:
             return set(self.member.owned)
 
-    def commit(self, positions: Mapping[Partition, Position]) -> None:
+    def commit(self, positions: Mapping[Partition, Position], *, wait: bool = True) -> None:
         with self._broker.lock:
             if self.member.out:
                 raise LogError(f"This consumer has been put out of the group {self.group.name}.")

@@ -69,9 +69,11 @@ class KafkaConsumer:
         self._starts: dict[Partition, int] = {}  # starts that the client was not ready for
         self._gone: set[Partition] = set()  # taken away during the present call of take
         self._unwanted: set[Partition] = set()  # came while leaving: the owner never hears of them
+        self._unheard: dict[Partition, Position] = {}  # positions on their way to the group
+        self._commit_again_s = 0.0
         self._closed = False
         self._leaving = False
-        self._client = Client({**properties, "error_cb": self._troubles}, logger=logger)
+        self._client = Client({**properties, "error_cb": self._troubles, "on_commit": self._on_commit}, logger=logger)
         self._client.subscribe(list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
 
     def take(self, records_max: int, timeout_s: float) -> list[Record]:
@@ -80,6 +82,8 @@ class KafkaConsumer:
         while True:
             if self._starts:
                 self._start_again()
+            if self._commit_again_s and time.monotonic() >= self._commit_again_s:
+                self._commit_unheard()
             left = deadline - time.monotonic()
             first = self._client.poll(max(0.0, min(left, _STARTING_SLICE_S if self._starts else _SLICE_S)))
             if first is not None:
@@ -109,11 +113,17 @@ class KafkaConsumer:
     def assignment(self) -> set[Partition]:
         return set(self._owned)
 
-    def commit(self, positions: Mapping[Partition, Position]) -> None:
+    def commit(self, positions: Mapping[Partition, Position], *, wait: bool = True) -> None:
         if self._closed and not self._leaving:
             raise LogError("The consumer has left its group: it may not commit any more.")
         if not positions:
             return
+        if not wait:
+            self._unheard.update(positions)
+            self._commit_unheard()
+            return
+        for partition in positions:
+            self._unheard.pop(partition, None)
         offsets = [to_kafka(partition, position) for partition, position in positions.items()]
         deadline = time.monotonic() + _COMMIT_LIMIT_S
         while True:
@@ -162,6 +172,30 @@ class KafkaConsumer:
         except KafkaException as e:
             return error_of(e)
         return next((one.error for one in done if one.error is not None), None)
+
+    def _commit_unheard(self) -> None:
+        """Sends what was committed without waiting, and of which nothing has been heard."""
+        self._commit_again_s = 0.0
+        offsets = [to_kafka(partition, position) for partition, position in self._unheard.items() if partition in self._owned]
+        if offsets:
+            try:
+                self._client.commit(offsets=offsets, asynchronous=True)
+            except KafkaException as e:
+                raise self._troubles.translated(e, "committing consumer offsets") from e
+
+    def _on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
+        for place in places:
+            partition = from_kafka(place)
+            sent = self._unheard.get(partition)
+            failed = error or place.error
+            if sent is None or sent.offset != place.offset:
+                continue
+            if failed is not None and failed.code() in _COMMIT_AGAIN:
+                self._commit_again_s = time.monotonic() + _COMMIT_RETRY_S
+            else:
+                del self._unheard[partition]
+                if failed is not None:
+                    logger.warning("offsets of %s/%s were not committed: %s", *partition, self._troubles.say(failed))
 
     def _read(self, first: Message, rest: Sequence[Message]) -> list[Record]:
         records = []
@@ -236,6 +270,7 @@ class KafkaConsumer:
             self._waiting.discard(partition)
             self._begun.pop(partition, None)
             self._starts.pop(partition, None)
+            self._unheard.pop(partition, None)
             self._gone.add(partition)
 
     def _guarded(self, callback: Callback, partitions: list[Partition]) -> None:

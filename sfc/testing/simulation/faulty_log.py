@@ -282,12 +282,12 @@ class FaultyConsumer:
     def assignment(self) -> set[Partition]:
         return self.inner.assignment()
 
-    def commit(self, positions: Mapping[Partition, Position]) -> None:
+    def commit(self, positions: Mapping[Partition, Position], *, wait: bool = True) -> None:
         self._traps.before("group-commit")
         if self._traps.armed and self._traps.instead("group-commit"):
             ends = self._log.inner.ends(list(positions))
             positions = {p: Position(self._log.chance.choice((0, ends[p]))) for p in positions}
-        self.inner.commit(positions)
+        self.inner.commit(positions, wait=wait)
         self._traps.after("group-commit")
 
     def committed(self, partitions: Sequence[Partition]) -> dict[Partition, Position]:
