@@ -9,23 +9,23 @@ import msgspec
 
 from sfc.engine.commands import Command, Origin, ReplyTo, Start
 from sfc.ports import Partition
-from sfc.testing.simulation.blueprints import MACHINES, version_of
 from sfc.testing.simulation.world import NAMES, SHARDS, World
 from sfc.wire.commands import encode_command
 from sfc.wire.partition import partition_of
 
-_NAMES = tuple(MACHINES)
 
-
-def input_of(chance: random.Random, number: int) -> dict[str, Any]:
+def input_of(world: World, chance: random.Random, number: int, name: str = "") -> Any:
+    """``name``: of the blueprint, where it is known."""
+    if name in world.catalog.inputs:
+        return world.catalog.inputs[name]
     return {"id": f"i{number}", "alt": f"j{number}", "n": chance.randint(1, 9), "items": list(range(chance.randint(0, 4)))}
 
 
 def start_flow(world: World, salt: int, number: int) -> None:
     """``number``: of this birth in the plan; it is in the flow's id."""
     chance = random.Random(salt)
-    name = chance.choice(_NAMES)
-    given = input_of(chance, number)
+    name = chance.choice(world.catalog.names)
+    given = input_of(world, chance, number, name)
     how = chance.random()
     if how < 0.3:
         world.send("orders_in", msgspec.json.encode(given), str(number).encode())
@@ -43,7 +43,9 @@ def start(
     definitions = Partition(NAMES.definitions, 0)
     position = world.log.ends([definitions])[definitions] if at < 0 else at
     wait = ReplyTo(NAMES.replies, "caller", flow)
-    command = Start(name, version, version_of(name, version).hash, given, position, Origin("http"), keep_id, wait=wait if keep_id else None)
+    command = Start(
+        name, version, world.catalog.version(name, version).hash, given, position, Origin("http"), keep_id, wait=wait if keep_id else None
+    )
     value, head = encode_command(command)
     key = flow.encode()
     world.send(NAMES.commands, value, key, head, partition_of(key, SHARDS) if shard is None else shard)

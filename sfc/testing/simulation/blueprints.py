@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import random
+from hashlib import sha256
 from typing import Any
 
+import msgspec
+
+from sfc.testing.generated import Jobs, blueprint
 from sfc.wire.definitions import BlueprintHead, BlueprintVersion, Definition, TaskHead, TaskVersion, TriggerRecord
 
 Document = dict[str, Any]
@@ -187,36 +192,51 @@ TRIGGERS = {
     "orders": TriggerRecord("uid-orders", "in", "orders_in", flow_id="$.id", start="earliest"),
     "counts": TriggerRecord("uid-counts", "in", "orders_in", when="$.n > 5", start="earliest"),
 }
-WAITED_FOR = "signal:go"
 TOPICS = {"orders_in": 2, "audit": 1, "ship": 2, "ship_done": 2, "weigh": 1, "weigh_done": 1}
 """Topics that are the user's, with their partitions."""
 
 
-def document_of(name: str) -> Document:
-    section: Document = {"Name": name}
-    if name in GROUPS:
-        section["Group"] = GROUPS[name]
-    if name in KEPT:
-        section["Retention"] = KEPT[name]
-    return {**MACHINES[name], "Sfc": section}
+_GENERATED = 3
+_JOBS = Jobs(
+    tasks=("task:pack@1", "task:pay@1", "task:quick@1"), children=("blueprint:orders@1", "blueprint:naps@1"), signals=("signal:go",)
+)
 
 
-def version_of(name: str, version: int = 1) -> BlueprintVersion:
-    """The second version of a blueprint has other content: its comment."""
-    document = document_of(name) if version == 1 else {"Comment": f"version {version}", **document_of(name)}
-    return BlueprintVersion(name, version, f"h-{name}-{version}", document)
+class Catalog:
+    """The blueprints of one run: those above, and some that its seed has drawn. ``inputs``: of the latter."""
 
+    def __init__(self, seed: int) -> None:
+        chance = random.Random(seed ^ 0xB1)
+        self.machines = dict(MACHINES)
+        self.inputs: dict[str, Any] = {}
+        for n in range(_GENERATED):
+            name = f"drawn-{n}"
+            self.machines[name], self.inputs[name] = blueprint(chance, jobs=_JOBS)
+        self.names = list(self.machines)
 
-def head_of(name: str, revision: int, version: int = 1, status: str = "enabled") -> BlueprintHead:
-    triggers = [TRIGGERS[name]] if name in TRIGGERS else []
-    return BlueprintHead(name, version, status, revision, GROUPS.get(name, ""), triggers)
+    def version(self, name: str, version: int = 1) -> BlueprintVersion:
+        """The second version of a blueprint has other content: its comment."""
+        document = self._document(name) if version == 1 else {**self._document(name), "Comment": f"version {version}"}
+        content = "" if name in MACHINES else sha256(msgspec.json.encode(document)).hexdigest()[:12]
+        return BlueprintVersion(name, version, f"h-{name}-{version}-{content}", document)
 
+    def _document(self, name: str) -> Document:
+        section: Document = {"Name": name}
+        if name in GROUPS:
+            section["Group"] = GROUPS[name]
+        if name in KEPT:
+            section["Retention"] = KEPT[name]
+        return {**self.machines[name], "Sfc": section}
 
-def definitions() -> list[Definition]:
-    """What stands in sfc.definitions when a run begins."""
-    found: list[Definition] = []
-    for name, document in TASKS.items():
-        found += [TaskVersion(name, 1, f"h-{name}", document), TaskHead(name, 1, 1)]
-    for name in MACHINES:
-        found += [version_of(name), head_of(name, 1)]
-    return found
+    def head(self, name: str) -> BlueprintHead:
+        """As it is when a run begins."""
+        return BlueprintHead(name, 1, "enabled", 1, GROUPS.get(name, ""), [TRIGGERS[name]] if name in TRIGGERS else [])
+
+    def definitions(self) -> list[Definition]:
+        """What stands in sfc.definitions when a run begins."""
+        found: list[Definition] = []
+        for name, document in TASKS.items():
+            found += [TaskVersion(name, 1, f"h-{name}", document), TaskHead(name, 1, 1)]
+        for name in self.names:
+            found += [self.version(name), self.head(name)]
+        return found

@@ -86,13 +86,14 @@ def _positions(world: World) -> dict[int, int]:
 
 
 def _answer_signals(world: World) -> None:
+    signals = world.watcher.histories.signals
     for life in list(world.watcher.histories.all.values()):
         flow = life.flow
         if flow is None or life.ended:
             continue
         if flow.paused:
             tell(world, life.id, Resume())
-        if any(branch.phase == "job" and branch.state in ("Ask", "Again") for branch in flow.branches.values()):
+        if any(branch.token in signals for branch in flow.branches.values()):
             tell(world, life.id, Signal("go", {"by": "the end"}))
 
 

@@ -53,6 +53,7 @@ class Histories:
         self.lives: dict[str, Life] = {}
         self.all: dict[tuple[str, int], Life] = {}
         self.outcomes: dict[str, int] = {}
+        self.signals: set[str] = set()  # tokens of waits for a signal
         self.origins: Counter[tuple[str, str, int, int]] = Counter()
         self.dispatched: list[tuple[Life, e.TaskScheduled]] = []  # since the last look
 
@@ -153,6 +154,8 @@ class Histories:
             if not event.token.startswith(f"{life.id}/{life.run}/{event.seq}/"):
                 self._fail("token-names-its-job", f"{life.id} run {life.run} event {event.seq} has the token {event.token}")
             self.outcomes[event.token] = 0
+            if event.task.startswith("signal:"):
+                self.signals.add(event.token)
         elif isinstance(event, _OUTCOMES) and flow is not None:
             token = flow.branches[event.branch].token
             self.outcomes[token] = self.outcomes.get(token, 0) + 1

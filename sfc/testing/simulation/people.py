@@ -9,7 +9,7 @@ import msgspec
 
 from sfc.engine.commands import Complete, Hold, Pause, Redrive, Resume, Signal, Start, Stop
 from sfc.testing.simulation.births import input_of, start, tell
-from sfc.testing.simulation.blueprints import MACHINES, TASKS, TRIGGERS, version_of
+from sfc.testing.simulation.blueprints import TASKS, TRIGGERS
 from sfc.testing.simulation.histories import Life
 from sfc.testing.simulation.kinds import Kind, Set
 from sfc.testing.simulation.world import NAMES, SHARDS, World
@@ -74,9 +74,9 @@ def _hold(kind: str) -> Set:
     def set(world: World, chance: random.Random) -> None:
         match kind:
             case "hold-blueprint":
-                subject = f"blueprint:{chance.choice(list(MACHINES))}"
+                subject = f"blueprint:{chance.choice(world.catalog.names)}"
             case "hold-version":
-                subject = f"version:{chance.choice(list(MACHINES))}@1"
+                subject = f"version:{chance.choice(world.catalog.names)}@1"
             case "hold-task":
                 subject = f"task:{chance.choice(list(TASKS))}"
             case _:
@@ -106,15 +106,16 @@ def _start_twice(world: World, chance: random.Random) -> None:
     if starts:
         flow = chance.choice(starts)
         world.happened("start-twice")
-        start(world, flow.partition(":")[0], flow, input_of(chance, 0))
+        name = flow.partition(":")[0]
+        start(world, name, flow, input_of(world, chance, 0, name))
 
 
 def _wrong_partition(world: World, chance: random.Random) -> None:
     world.happened("command-on-wrong-partition")
-    name = chance.choice(list(MACHINES))
+    name = chance.choice(world.catalog.names)
     flow = f"{name}:w{chance.getrandbits(20)}"
     home = partition_of(flow.encode(), SHARDS)
-    start(world, name, flow, input_of(chance, 0), shard=(home + 1) % SHARDS)
+    start(world, name, flow, input_of(world, chance, 0, name), shard=(home + 1) % SHARDS)
 
 
 def _poison(world: World, chance: random.Random) -> None:
@@ -146,26 +147,26 @@ def _stale_answer(world: World, chance: random.Random) -> None:
 
 def _new_version(world: World, chance: random.Random) -> None:
     """A version is deployed, and at once a flow of it is started: its shard may not have read it."""
-    name = chance.choice(list(MACHINES))
+    name = chance.choice(world.catalog.names)
     world.happened("start-before-definition-is-read")
     for process in world.of("engine"):
         process.log.definitions_lag = chance.randint(1, 12)
     if name not in world.versions:
         world.versions.add(name)
-        world.define(version_of(name, 2))
-    start(world, name, f"{name}:v{chance.getrandbits(20)}", input_of(chance, 0), version=2)
+        world.define(world.catalog.version(name, 2))
+    start(world, name, f"{name}:v{chance.getrandbits(20)}", input_of(world, chance, 0, name), version=2)
 
 
 def _beyond(world: World, chance: random.Random) -> None:
     """A start that names definitions which will never be."""
     world.happened("start-beyond-definitions")
-    name = chance.choice(list(MACHINES))
-    start(world, name, f"{name}:b{chance.getrandbits(20)}", input_of(chance, 0), at=1_000_000)
+    name = chance.choice(world.catalog.names)
+    start(world, name, f"{name}:b{chance.getrandbits(20)}", input_of(world, chance, 0, name), at=1_000_000)
 
 
 def _unknown(world: World, chance: random.Random) -> None:
     world.happened("start-of-unknown-version")
-    name = chance.choice(list(MACHINES))
+    name = chance.choice(world.catalog.names)
     flow = f"{name}:u{chance.getrandbits(20)}"
     value, head = encode_command(Start(name, 9, "h-none", {}))
     world.send(NAMES.commands, value, flow.encode(), head, partition_of(flow.encode(), SHARDS))
@@ -175,7 +176,7 @@ def _edit(world: World, chance: random.Random) -> None:
     """The id of the flow is found at another place of the record from now on; records wait while it is edited."""
     world.happened("trigger-edited")
     for n in range(chance.randint(1, 4)):
-        world.send("orders_in", msgspec.json.encode(input_of(chance, 500 + n)), b"%d" % n)
+        world.send("orders_in", msgspec.json.encode(input_of(world, chance, 500 + n)), b"%d" % n)
     world.trigger_revision += 1
     trigger = TRIGGERS["orders"]
     path = "$.alt" if world.trigger_revision % 2 else "$.id"

@@ -21,7 +21,7 @@ from sfc.engine.rules import RULES
 from sfc.engine.shard import ShardState
 from sfc.ports import Headers, Partition, TopicSpec
 from sfc.runtime.lane import Lane
-from sfc.testing.simulation.blueprints import ERRORS, GROUPS, MACHINES, TASKS, TOPICS, definitions, head_of
+from sfc.testing.simulation.blueprints import ERRORS, GROUPS, TASKS, TOPICS, Catalog
 from sfc.testing.simulation.broken import Broken
 from sfc.testing.simulation.clock import SkewedClock, VirtualClock
 from sfc.testing.simulation.faulty_log import FaultyLog
@@ -81,7 +81,8 @@ class World:
         self.log.create([TopicSpec(name, n, config) for name, (n, config) in core_topics(NAMES, SHARDS).items()])
         self.job_topics = self._make_topics()
         self._client = self.log.producer()
-        for definition in definitions():
+        self.catalog = Catalog(plan.seed)
+        for definition in self.catalog.definitions():
             self.define(definition)
         once = frozenset({"audit", "ship", "weigh", NAMES.task("book")})
         self.watcher = Watcher(self.log, NAMES, SHARDS, self.fail, GROUPS, self.job_topics, once)
@@ -95,7 +96,7 @@ class World:
         self.holds: dict[str, tuple[int, bool]] = {}  # revision of the latest, and whether it holds
         self.versions: set[str] = set()  # blueprints that have a second version
         self.trigger_revision = 0
-        self._heads = {name: head_of(name, 1) for name in MACHINES}
+        self._heads = {name: self.catalog.head(name) for name in self.catalog.names}
         self._revision = 1
         self._later: list[tuple[int, int, Callable[[], None]]] = []
         self._laters = 0
