@@ -13,6 +13,7 @@ from sfc.log import get_logger
 from sfc.ports import Clock, Consumer, Log, Partition, Position, Record, StateStore
 from sfc.runtime import metrics
 from sfc.runtime.attempts import Attempts, stopped_before
+from sfc.runtime.checkpoint import Place
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.fixed import joined
 from sfc.runtime.intake import DefinitionsBehind
@@ -27,6 +28,7 @@ _log = get_logger()
 LOOK_AGAIN_S = 0.02  # for definitions that a start waits for
 AHEAD_MS_MAX = 5_000  # a record further ahead of the engine's clock waits (EXACTLY-ONCE 6)
 TAKING_SLICE_S = 0.05  # of a turn, for the shard that is being restored: the others wait no longer
+PLACE_S = 5.0  # for which shards that are taken one after the other need not ask which sfc.state it is
 TAKE_AGAIN_S = 0.5  # after a log that did not answer
 CAREFUL_PER_TURN = 20  # commands that are decided one at a time, each with a commit
 FENCED_S = 15.0  # longer than a group waits for a member: whoever took a shard that is not his has been told by then
@@ -79,6 +81,8 @@ class Lane:
         self._to_take: list[int] = []
         self._taking: Taking | None = None  # the first of those
         self._take_again_s = 0.0  # not before
+        self._place: Place | None = None
+        self._place_until_s = 0.0
         self._fenced: dict[int, float] = {}  # shards of ours that somebody else took, and until when that is his affair
         self._careful_left = CAREFUL_PER_TURN
         self._moved: set[int] = set()  # revoked or assigned anew during the call that took the batch
@@ -381,11 +385,15 @@ class Lane:
             old = self._shards.pop(number, None)
             if old is not None:
                 old.drop()
-            self._taking = taking = Taking(number, self._log_port, self._names, self._store, self._definitions, self._clock, self._attempts)
+            now_s = self._clock.monotonic_s()
+            known = self._place if now_s < self._place_until_s else None
+            self._taking = taking = Taking(
+                number, self._log_port, self._names, self._store, self._definitions, self._clock, self._attempts, known
+            )
+            if known is None:
+                self._place, self._place_until_s = taking.place, now_s + PLACE_S
         if not taking.step(until_s):
             return None
-        assert taking.state is not None
-        self._check_position(Partition(self._names.commands, number), taking.state.next_offset)
         return taking
 
     def _own(self, taken: Taking) -> None:
@@ -413,22 +421,6 @@ class Lane:
         taking, self._taking = self._taking, None
         if taking is not None:
             taking.drop()
-
-    def _check_position(self, partition: Partition, position: int) -> None:
-        """Raises ShardStopped when the log has not what comes next for the shard."""
-        where, number = f"{partition.topic}-{partition.number}", partition.number
-        start = self._log_port.starts([partition])[partition]
-        if position < start:
-            raise ShardStopped(
-                f"shard {number} stands at offset {position}, but {where} begins at {start}:"
-                " commands were deleted before they were read; retention.ms is too short for the time without an engine"
-            )
-        end = self._log_port.ends([partition], committed=False)[partition]
-        if position > end:
-            raise ShardStopped(
-                f"shard {number} stands at offset {position}, but {where} ends at {end}: the topic was made anew or brought back from"
-                " a backup. Its commands would be taken again from another place: use another namespace (SFC_NAMESPACE), or bring it back"
-            )
 
     def _stop(self, number: int, why: ShardStopped) -> None:
         self._stopped[number] = why.message

@@ -25,7 +25,7 @@ _LOOK_AT_CLOCK = 500  # flows between two looks at the clock
 class Taking:
     """Making it fences the shard's former owner. ``step`` until it says True; then ``state``, ``fence`` and the rest are the shard's.
 
-    Between two steps the lane's other shards go on. Nothing is decided and nothing is sent meanwhile.
+    ``place``: where it is known. Between two steps the lane's other shards go on. Nothing is decided and nothing is sent meanwhile.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Taking:
         definitions: Definitions,
         clock: Clock,
         attempts: Attempts | None = None,
+        place: Place | None = None,
     ) -> None:
         self.number = number
         self._log_port = log
@@ -48,7 +49,7 @@ class Taking:
         self._clock = clock
         self._programs = Programs(number, definitions)
         definitions.read_to_end()  # every version that its flows may have (EXACTLY-ONCE 32)
-        self.place: Place = place_of(log, names)
+        self.place: Place = place or place_of(log, names)
         self.fence: Transaction = log.transaction(names.transactional_id(number))
         self.state: ShardState | None = None
         self.timers = Timers()
@@ -85,17 +86,29 @@ class Taking:
             self._looking = self._look_at_flows()
         if not all(self._clock.monotonic_s() < until_s for _ in self._looking):
             return False
-        self._begin_attempt(self.state)
+        end = self._check_position(self.state.next_offset)
+        if self._attempts is not None and self._attempts.begin(self.state, end, closed=self._closed):
+            # If deciding what waits kills this process, the next one knows.
+            self._store.apply(self.number, write_record(self.fence, self._names, self.state))
         return True
 
-    def _begin_attempt(self, state: ShardState) -> None:
-        """Notes in the shard's record that its commands are about to be decided: if that kills this process, the next one knows."""
-        if self._attempts is None:
-            return
-        commands = Partition(self._names.commands, self.number)
-        end = self._log_port.ends([commands], committed=False)[commands]
-        if self._attempts.begin(state, end, closed=self._closed):
-            self._store.apply(self.number, write_record(self.fence, self._names, state))
+    def _check_position(self, position: int) -> int:
+        """The end of the shard's commands. Raises ShardStopped when the log has not what comes next for the shard."""
+        partition = Partition(self._names.commands, self.number)
+        where = f"{partition.topic}-{partition.number}"
+        start = self._log_port.starts([partition])[partition]
+        if position < start:
+            raise ShardStopped(
+                f"shard {self.number} stands at offset {position}, but {where} begins at {start}:"
+                " commands were deleted before they were read; retention.ms is too short for the time without an engine"
+            )
+        end = self._log_port.ends([partition], committed=False)[partition]
+        if position > end:
+            raise ShardStopped(
+                f"shard {self.number} stands at offset {position}, but {where} ends at {end}: the topic was made anew or brought back from"
+                " a backup. Its commands would be taken again from another place: use another namespace (SFC_NAMESPACE), or bring it back"
+            )
+        return end
 
     def _look_at_flows(self) -> Iterator[None]:
         """Finds the due order, and ``topic:`` states that wait to hear that they are dispatched; yields now and then."""
