@@ -95,6 +95,7 @@ class Settings(BaseSettings):
     )
     secrets_dir: Path | None = Field(default=None, description="Directory with a file for each secret of HTTP tasks.")
     items_dir: Path | None = Field(default=None, description="Directory whose files ItemReaders may read. Empty: none.")
+    results_dir: Path | None = Field(default=None, description="Directory where ResultWriters may write files. Empty: none.")
     worker_jobs_max: int = Field(default=1000, ge=1, description="Jobs that a worker has at work at once.")
     worker_connections_max: int = Field(default=500, ge=1, description="HTTP connections that a worker has open at once.")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sfc.asl.checks import Checks, at, came, did_you_mean
 from sfc.asl.jsonata import is_expression
-from sfc.asl.map_state import Batcher, ItemReader, MapState, Number
+from sfc.asl.map_state import Batcher, ItemReader, MapState, Number, ResultWriter
 from sfc.asl.nesting import PROCESSORS
 from sfc.asl.states import SECONDS_MAX, Step
 from sfc.asl.template import read_template
@@ -63,7 +63,7 @@ def read_map(reader: StateReader, given: dict[str, Any]) -> MapState:
         batcher=made.batcher(),
         reads=item_reader is not None,
         reader=item_reader,
-        writes=made.writes(),
+        writer=made.result_writer(),
         label=made.label(),
     )
 
@@ -269,20 +269,22 @@ class _MapReader:
             self.checks.error("missing-field", pointer, "expected CSVHeaders, since CSVHeaderLocation is GIVEN, came none", hint)
         return {name: given for name, given in config.items() if name not in ("MaxItems", "MaxItemsPath")}, most
 
-    def writes(self) -> bool:
+    def result_writer(self) -> ResultWriter | None:
         """``ResultWriter``."""
         if "ResultWriter" not in self.document:
-            return False
+            return None
         here = at(self.pointer, "ResultWriter")
         document = self.checks.object(self.document["ResultWriter"], here, "a ResultWriter")
-        if document is not None:
-            self.service(document, here, "a ResultWriter", WRITER, required=False)
-            if "WriterConfig" in document:
-                self.chosen(document["WriterConfig"], at(here, "WriterConfig"), "a WriterConfig", WRITER_CONFIG)
-            if "Resource" not in document and "WriterConfig" not in document:
-                hint = "Write where the results go."
-                self.checks.error("missing-field", here, "expected Resource or WriterConfig, came neither", hint)
-        return True
+        if document is None:
+            return None
+        parameters = self.service(document, here, "a ResultWriter", WRITER, required=False)
+        config: dict[str, Any] = {}
+        if "WriterConfig" in document:
+            config = self.chosen(document["WriterConfig"], at(here, "WriterConfig"), "a WriterConfig", WRITER_CONFIG)
+        if "Resource" not in document and "WriterConfig" not in document:
+            hint = "Write where the results go."
+            self.checks.error("missing-field", here, "expected Resource or WriterConfig, came neither", hint)
+        return ResultWriter(resource=str(document.get("Resource") or ""), parameters=parameters, config=config)
 
     def label(self) -> str:
         text = self.checks.text(self.document, "Label", self.pointer)

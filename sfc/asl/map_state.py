@@ -54,11 +54,13 @@ class Tolerance(NamedTuple):
     most: int | None
     percentage: float | None
 
-    def allows(self, failed: int, of: int) -> bool:
-        """Whether so many failures are tolerated. Where neither is asked for none is; else both that are given must allow it."""
+    def allows(self, failed: int, of: int | None) -> bool:
+        """Whether so many failures are tolerated. Where neither is asked for none is; else both that are given must allow it. ``of``:
+        None while nobody knows; then a percentage allows any number."""
         if self.most is None and self.percentage is None:
             return failed == 0
-        return (self.most is None or failed <= self.most) and (self.percentage is None or failed * 100 <= self.percentage * of)
+        share = of is None or self.percentage is None or failed * 100 <= self.percentage * of
+        return share and (self.most is None or failed <= self.most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,29 @@ class ItemReader:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResultWriter:
+    """``ResultWriter``: who writes the results, and what it is told. ``resource`` empty: the results stay in the state, and only their
+    form is said."""
+
+    resource: str = ""
+    parameters: Step | None = None
+    config: dict[str, Any]  # the WriterConfig as it stands there
+
+    def request(self, effective: Any, context: Any) -> dict[str, Any] | Failure:
+        """What the writer is told: ``{"Parameters": …, "WriterConfig": {"OutputType": …, "Transformation": …}}``."""
+        told = {} if self.parameters is None else self.parameters(effective, context)
+        if isinstance(told, Failure):
+            return told
+        return {"Parameters": told, "WriterConfig": {"OutputType": "JSON", "Transformation": "NONE", **self.config}}
+
+    def shaped(self, results: list[Any]) -> list[Any]:
+        """The results that stay in the state."""
+        if self.config.get("Transformation") != "FLATTEN":
+            return results
+        return [one for result in results for one in (result if isinstance(result, list) else [result])]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MapState(State):
     """``start_at``: the first state of the processor. Iterations get their item, or what ``item_selector`` makes of it; the result lists
     their outputs in the order of the items. ``parameters`` of the base class is never set: the old ``Parameters`` is the ItemSelector.
@@ -108,7 +133,7 @@ class MapState(State):
     batcher: Batcher | None = None
     reads: bool = False  # has an ItemReader
     reader: ItemReader | None = None  # set where it reads
-    writes: bool = False  # has a ResultWriter
+    writer: ResultWriter | None = None
     label: str = ""
     retry: tuple[Retrier, ...] = ()
     catch: tuple[Catcher, ...] = ()

@@ -184,7 +184,8 @@ def add_workers(
         return
     from sfc_workers.common import CommonWorker, SpecificWorker
 
-    calling = options | {"connections_max": site.settings.worker_connections_max, "items_dir": site.settings.items_dir}
+    folders = {"items_dir": site.settings.items_dir, "results_dir": site.settings.results_dir}
+    calling = options | folders | {"connections_max": site.settings.worker_connections_max}
     if common:
         crew.add("common", lambda: CommonWorker(site.log, site.names, definitions, **calling))
     if blueprints is None or blueprints:

@@ -101,6 +101,10 @@ class DispatchFailed(Struct, frozen=True, tag_field="command", tag="dispatch-fai
     cause: str = ""
 
 
+Outcome = Complete | Fail | Dispatched | DispatchFailed
+"""What may become of a job."""
+
+
 class Pause(Struct, frozen=True, omit_defaults=True, tag_field="command", tag="pause"):
     """A hold of the flow's own. Pausing what is paused changes nothing and succeeds."""
 

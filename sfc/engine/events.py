@@ -93,9 +93,8 @@ class ExecutionPaused(Event, frozen=True):
 
 
 class ExecutionResumed(Event, frozen=True):
-    """``own``: the flow's own hold is lifted, ``parent``: that of the flow above. ``shift_ms``: how far its timers move, once nothing
-    holds it any more.
-    ``free``: nothing holds it any more."""
+    """``own``: the flow's own hold is lifted, ``parent``: that of the flow above. ``free``: nothing holds it any more; ``shift_ms``: how
+    far its timers move then."""
 
     own: bool = True
     free: bool = True
@@ -306,7 +305,7 @@ class MapStarted(Event, frozen=True):
 
 
 class ItemReaderScheduled(Event, frozen=True):
-    """A job leaves that reads the items of a distributed Map. ``reader``: where it reads. ``due_ms``: until when it must have."""
+    """A job leaves that reads a page of the items of a distributed Map. ``reader``: where it reads. ``due_ms``: until when it must have."""
 
     branch: int
     token: str
@@ -316,14 +315,14 @@ class ItemReaderScheduled(Event, frozen=True):
 
 
 class ItemsRead(Event, frozen=True):
-    """The portion of the items with this number, of so many bytes of JSON. Number 0 of another ``reading`` begins anew: what was read
-    before is forgotten. ``last``: these are all."""
+    """The next page: what the Map goes over (batches, if it makes such), of so many bytes. ``count``: items that were read. ``next``:
+    where the page behind it begins; ``last``: there is none."""
 
     branch: int
-    reading: str
-    number: int
     items: list[Any]
     size: int
+    count: int
+    next: Any = None
     last: bool = False
 
 
@@ -334,8 +333,8 @@ class ItemReaderFailed(Event, frozen=True):
 
 
 class MapRunStarted(Event, frozen=True):
-    """A distributed Map begins: its iterations are flows, which report with its ``token``. The rest is as in MapStarted. ``read``: the
-    items are those that were read."""
+    """A distributed Map begins: its iterations are flows, which report with its ``token``. The rest is as in MapStarted. ``reads``: what
+    its ItemReader is told; the items come in pages, and ``length`` is -1. ``writes``: what its ResultWriter is told."""
 
     branch: int
     token: str
@@ -343,7 +342,8 @@ class MapRunStarted(Event, frozen=True):
     limit: int = 0
     size: int = 0
     items: list[Any] | UnsetType = UNSET
-    read: bool = False
+    reads: Any | UnsetType = UNSET
+    writes: Any | UnsetType = UNSET
 
 
 class ChildStarted(Event, frozen=True):
@@ -355,7 +355,7 @@ class ChildStarted(Event, frozen=True):
 
 
 class ChildSucceeded(Event, frozen=True):
-    """``size``: bytes of JSON of the output."""
+    """``size``: bytes of JSON of what is kept of it: the output, or the result that is to be written."""
 
     branch: int
     index: int
@@ -364,19 +364,52 @@ class ChildSucceeded(Event, frozen=True):
 
 
 class ChildFailed(Event, frozen=True):
-    """An iteration failed. ``tolerated``: the others go on; else the Map fails."""
+    """An iteration failed. ``tolerated``: the others go on; else the Map fails. ``size``: of the result that is to be written."""
 
     branch: int
     index: int
     error: str | None = None
     cause: str | None = None
     tolerated: bool = False
+    size: int = 0
+
+
+class ResultWriterScheduled(Event, frozen=True):
+    """A job leaves that writes the first ``count`` results, of so many bytes, that are in no part; or the manifest. ``due_ms``: until
+    when one of those that are open must have been written."""
+
+    branch: int
+    token: str
+    writer: str
+    status: str  # SUCCEEDED, FAILED, MANIFEST
+    number: int = 0
+    count: int = 0
+    size: int = 0
+    due_ms: int = 0
+
+
+class ResultsWritten(Event, frozen=True):
+    """The part, or the manifest, of this job's ``token`` is written. ``size``: bytes of the part's file; ``told``: of the manifest, where
+    the results are. ``due_ms``: of the other parts that are open; 0: none is."""
+
+    branch: int
+    token: str
+    size: int = 0
+    told: Any = None
+    due_ms: int = 0
+
+
+class ResultWriterFailed(Event, frozen=True):
+    branch: int
+    error: str | None = None
+    cause: str | None = None
 
 
 class MapRunSucceeded(Event, frozen=True):
-    """All iterations have ended; the list of the outputs is the state's result."""
+    """All iterations have ended; the list of the outputs is the state's result, or ``result``: what a ResultWriter makes of it."""
 
     branch: int
+    result: Any | UnsetType = UNSET
 
 
 class MapIterationStarted(Event, frozen=True):
@@ -417,9 +450,12 @@ class MapIterationAborted(Event, frozen=True):
 
 
 class MapSucceeded(Event, frozen=True):
-    """All iterations are done; the list of their outputs is the state's result."""
+    """All iterations are done; the list of their outputs is the state's result, or ``result``: what a ResultWriter makes of it.
+    ``written``: what it would write, where nothing is written (in tests)."""
 
     branch: int
+    result: Any | UnsetType = UNSET
+    written: list[Any] | UnsetType = UNSET
 
 
 class MapFailed(Event, frozen=True):
@@ -446,6 +482,7 @@ AnyEvent = (
     | DetachedStarted | DetachedFailed | JoinStarted | JoinSucceeded | JoinFailed
     | ItemReaderScheduled | ItemsRead | ItemReaderFailed
     | MapStarted | MapRunStarted | ChildStarted | ChildSucceeded | ChildFailed | MapRunSucceeded
+    | ResultWriterScheduled | ResultsWritten | ResultWriterFailed
     | MapIterationStarted | MapIterationSucceeded | MapIterationFailed | MapIterationAborted | MapSucceeded | MapFailed
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from sfc.engine import events as e
 from sfc.engine.branches import below, close, drop_below, drop_detached, waited
-from sfc.engine.flow import Branch, Broken, Detached, Flow, Going, items_of, variables_of
+from sfc.engine.flow import Branch, Broken, Detached, Flow, Going, Part, Reads, Writes, items_of, variables_of
 
 
 def _parallel_started(flow: Flow, event: e.ParallelStarted) -> None:
@@ -100,30 +100,38 @@ def _map_started(flow: Flow, event: e.MapStarted) -> None:
 
 def _reader_scheduled(flow: Flow, event: e.ItemReaderScheduled) -> None:
     branch = flow.branches[event.branch]
-    if branch.phase == "retrying":
-        waited(flow, branch)
-    branch.phase = "reading"
-    branch.token = event.token
+    _reads(branch).token = event.token
     branch.due_ms = event.due_ms
-    branch.map = Going(0, [])
 
 
 def _items_read(flow: Flow, event: e.ItemsRead) -> None:
     branch = flow.branches[event.branch]
     waited(flow, branch)
-    going = _going(branch)
-    anew = event.number == 0
-    going.reading = event.reading
-    going.portions = event.number + 1
-    going.items = event.items if anew else [*items_of(branch), *event.items]
-    going.size = event.size if anew else going.size + event.size
-    if event.last:
-        branch.phase = "entered"
-        branch.token = ""
-        branch.due_ms = 0
+    branch.due_ms = 0
+    going, reads = _going(branch), _reads(branch)
+    reads.token = ""
+    reads.cursor = event.next
+    reads.more = not event.last
+    reads.read += event.count
+    if event.items:
+        reads.ahead = event.items
+        reads.ahead_size = event.size
+        going.size += event.size
+        _turn_page(branch, going)
 
 
-def _reader_failed(flow: Flow, event: e.ItemReaderFailed) -> None:
+def _turn_page(branch: Branch, going: Going) -> None:
+    """When all items of the page in hand were started, the one behind it takes its place."""
+    reads = _reads(branch)
+    if going.started - reads.first < len(items_of(branch)):
+        return
+    reads.first = going.started
+    going.size -= reads.size
+    going.items = [] if reads.ahead is UNSET else reads.ahead
+    reads.size, reads.ahead_size, reads.ahead = reads.ahead_size, 0, UNSET
+
+
+def _reader_failed(flow: Flow, event: e.ItemReaderFailed | e.ResultWriterFailed) -> None:
     branch = flow.branches[event.branch]
     waited(flow, branch)
     close(branch, "failed")
@@ -131,20 +139,28 @@ def _reader_failed(flow: Flow, event: e.ItemReaderFailed) -> None:
 
 def _map_run_started(flow: Flow, event: e.MapRunStarted) -> None:
     branch = flow.branches[event.branch]
-    items = _going(branch).items if event.read else event.items
     if branch.phase == "retrying":
         waited(flow, branch)
     branch.phase = "spread"
     branch.token = event.token
     branch.due_ms = 0
-    branch.map = Going(event.limit, items, size=event.size)
+    branch.map = Going(event.limit, event.items, size=event.size)
+    if event.reads is not UNSET:
+        branch.map.items = []
+        branch.map.reads = Reads(event.reads)
+    if event.writes is not UNSET:
+        branch.map.writes = Writes(event.writes)
 
 
 def _child_started(flow: Flow, event: e.ChildStarted) -> None:
     branch = flow.branches[event.branch]
     going = _going(branch)
-    going.results.append(None)
     going.open.append(event.index)
+    going.started += 1
+    if going.writes is None:
+        going.results.append(None)
+    if going.reads is not None:
+        _turn_page(branch, going)
 
 
 def _child_succeeded(flow: Flow, event: e.ChildSucceeded) -> None:
@@ -152,8 +168,11 @@ def _child_succeeded(flow: Flow, event: e.ChildSucceeded) -> None:
     waited(flow, branch)
     going = _going(branch)
     going.open.remove(event.index)
-    going.results[event.index] = event.output
     going.size += event.size
+    if going.writes is None:
+        going.results[event.index] = event.output
+    else:
+        _fill(going.writes, "SUCCEEDED", {"Index": event.index, "Output": event.output}, event.size)
 
 
 def _child_flow_failed(flow: Flow, event: e.ChildFailed) -> None:
@@ -161,7 +180,42 @@ def _child_flow_failed(flow: Flow, event: e.ChildFailed) -> None:
     waited(flow, branch)
     going = _going(branch)
     going.open.remove(event.index)
-    going.failed.append(event.index)
+    going.broken += 1
+    if going.writes is None:
+        going.failed.append(event.index)
+    elif event.tolerated:
+        going.size += event.size
+        _fill(going.writes, "FAILED", {"Index": event.index, "Error": event.error, "Cause": event.cause}, event.size)
+
+
+def _fill(writes: Writes, status: str, result: dict[str, Any], size: int) -> None:
+    writes.filling.setdefault(status, []).append(result)
+    writes.filled[status] = writes.filled.get(status, 0) + size
+
+
+def _writer_scheduled(flow: Flow, event: e.ResultWriterScheduled) -> None:
+    branch = flow.branches[event.branch]
+    writes = _writes(branch)
+    filling = writes.filling.get(event.status, [])
+    writes.open[event.token] = Part(event.status, event.number, filling[: event.count], event.size)
+    if event.count:
+        writes.filling[event.status] = filling[event.count :]
+        writes.filled[event.status] -= event.size
+        writes.sizes.setdefault(event.status, []).append(-1)
+    branch.heartbeat_due_ms = event.due_ms
+
+
+def _results_written(flow: Flow, event: e.ResultsWritten) -> None:
+    branch = flow.branches[event.branch]
+    waited(flow, branch)
+    writes = _writes(branch)
+    part = writes.open.pop(event.token)
+    _going(branch).size -= part.size
+    if part.status == "MANIFEST":
+        writes.told = event.told
+    else:
+        writes.sizes[part.status][part.number] = event.size
+    branch.heartbeat_due_ms = event.due_ms
 
 
 def _iteration_started(flow: Flow, event: e.MapIterationStarted) -> None:
@@ -197,7 +251,9 @@ def _map_succeeded(flow: Flow, event: e.MapSucceeded | e.MapRunSucceeded) -> Non
     branch = flow.branches[event.branch]
     going = _going(branch)
     results = going.results
-    if going.failed:
+    if event.result is not UNSET:
+        results = event.result
+    elif going.failed:
         left_out = set(going.failed)
         results = [result for index, result in enumerate(results) if index not in left_out]
     close(branch, "entered")
@@ -213,6 +269,18 @@ def _map_failed(flow: Flow, event: e.MapFailed) -> None:
 def _going(branch: Branch) -> Going:
     assert branch.map is not None  # events of iterations are those of a Map at work
     return branch.map
+
+
+def _reads(branch: Branch) -> Reads:
+    reads = _going(branch).reads
+    assert reads is not None  # events of pages are those of a Map that reads
+    return reads
+
+
+def _writes(branch: Branch) -> Writes:
+    writes = _going(branch).writes
+    assert writes is not None  # events of parts are those of a Map that writes
+    return writes
 
 
 ON_BELOW: dict[type[e.Event], Callable[[Flow, Any], None]] = {
@@ -233,6 +301,9 @@ ON_BELOW: dict[type[e.Event], Callable[[Flow, Any], None]] = {
     e.ChildSucceeded: _child_succeeded,
     e.ChildFailed: _child_flow_failed,
     e.MapRunSucceeded: _map_succeeded,
+    e.ResultWriterScheduled: _writer_scheduled,
+    e.ResultsWritten: _results_written,
+    e.ResultWriterFailed: _reader_failed,
     e.MapIterationStarted: _iteration_started,
     e.MapIterationSucceeded: _iteration_succeeded,
     e.MapIterationFailed: _iteration_failed,

@@ -10,11 +10,45 @@ from sfc.engine.commands import ChildEnded, Complete, Dispatched, DispatchFailed
 
 Status = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
-Phase = Literal["entered", "job", "waiting", "retrying", "branches", "reading", "spread", "done", "failed", "stopped"]
+Phase = Literal["entered", "job", "waiting", "retrying", "branches", "spread", "done", "failed", "stopped"]
 """entered: about to run · job: an answer is awaited · waiting: a Wait state's time · retrying: the pause before a retry ·
-branches: inside a Parallel or Map · reading: a job reads the items of a distributed Map ·
-spread: a distributed Map, whose iterations are flows of their own ·
+branches: inside a Parallel or Map · spread: a distributed Map, whose iterations are flows of their own ·
 done: a branch with its result · failed: where the flow failed · stopped: a sibling cut off by that."""
+
+
+class Reads(Struct, omit_defaults=True):
+    """Of a distributed Map with an ItemReader: what it has of its items. The page in hand is ``Going.items``."""
+
+    request: Any = None  # what the reader is told for each page, beside the cursor
+    token: str = ""  # of the job that reads a page; empty: none is open
+    cursor: Any = None  # where the next page begins, as the reader said; null: at the beginning
+    more: bool = True  # whether there is a next page
+    read: int = 0  # items read so far, before they were batched
+    first: int = 0  # the place of the first item in hand
+    size: int = 0  # bytes of JSON of the page in hand
+    ahead: list[Any] | UnsetType = UNSET  # the page behind it
+    ahead_size: int = 0
+
+
+class Part(Struct):
+    """Results that are being written as one file. ``status``: SUCCEEDED, FAILED, or MANIFEST for the last file, which has none."""
+
+    status: str
+    number: int
+    results: list[Any]
+    size: int
+
+
+class Writes(Struct, omit_defaults=True):
+    """Of a distributed Map with a ResultWriter: the results that are not written yet. ``{"Index", "Output"}``, or ``{"Index", "Error",
+    "Cause"}``."""
+
+    request: Any = None  # what the writer is told with each part
+    filling: dict[str, list[Any]] = field(default_factory=dict)  # by status: what goes into the next part
+    filled: dict[str, int] = field(default_factory=dict)  # bytes of JSON of these
+    sizes: dict[str, list[int]] = field(default_factory=dict)  # by status: bytes of each part written; -1: not yet
+    open: dict[str, Part] = field(default_factory=dict)  # by the token of the job that writes it
+    told: Any = None  # the answer to the manifest: where the results are
 
 
 class Going(Struct, omit_defaults=True):
@@ -27,8 +61,10 @@ class Going(Struct, omit_defaults=True):
     failed: list[int] = field(default_factory=list)  # iterations whose failure was tolerated; the result leaves them out
     size: int = 0  # bytes of JSON of items and results
     open: list[int] = field(default_factory=list)  # of a distributed Map: the iterations at work, which are no branches
-    reading: str = ""  # while the items are read: which attempt of a worker they are of
-    portions: int = 0  # of it, that have come
+    started: int = 0  # of a distributed Map: iterations that were started
+    broken: int = 0  # of these, those whose failure was tolerated
+    reads: Reads | None = None
+    writes: Writes | None = None
 
 
 class Broken(Struct, frozen=True, omit_defaults=True):
@@ -58,8 +94,8 @@ class Branch(Struct, omit_defaults=True):
     entered_ms: int = 0
     token: str = ""  # of the open job
     child: str = ""  # the flow that does the open job
-    due_ms: int = 0  # end of a Wait or of a pause before a retry, or the job's deadline; 0: none
-    heartbeat_due_ms: int = 0  # 0: none
+    due_ms: int = 0  # end of a Wait or of a pause before a retry, or the deadline of the job or of an ItemReader's page; 0: none
+    heartbeat_due_ms: int = 0  # end of a job's allowed silence, or of a ResultWriter's; 0: none
     retries: list[int] = field(default_factory=list)  # attempts used, per retrier of the state; [] = none yet
     result: Any | UnsetType = UNSET  # of the state, from its answer or join to its exit
     variables: dict[str, Any] = field(default_factory=dict)  # assigned in the branch's own scope; see variables_of

@@ -31,6 +31,12 @@ def child_id(blueprint: str, parent: str, run: int, seq: int, index: int = -1) -
     return f"{blueprint}:{rest}"
 
 
+def map_run(token: str) -> str:
+    """The name of a distributed Map's run, shaped as a UUID; made of the Map's token."""
+    digits = sha256(token.encode()).hexdigest()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32]))
+
+
 def draw(flow_id: str, run: int, seq: int) -> float:
     """A number in [0, 1) for the jitter of a retry, derived from the place in the flow's history."""
     digest = sha256(f"{flow_id}/{run}/{seq}/draw".encode()).digest()

@@ -13,6 +13,7 @@ from msgspec import UNSET
 from sfc.asl import Failure, MapState
 from sfc.engine import events as e
 from sfc.engine.flow import Branch, Going, items_of
+from sfc.engine.results import tried
 from sfc.engine.sizes import DATA_LIMIT, as_known, weigh
 from sfc.engine.turn import FLOW_BYTES_MAX, Turn, encode
 
@@ -25,6 +26,12 @@ THRESHOLD = Failure("States.ExceedToleratedFailureThreshold", "The specified tol
 def going_of(branch: Branch) -> Going:
     assert branch.map is not None  # asked only of a Map at work
     return branch.map
+
+
+def results_of(going: Going) -> list[Any]:
+    """The outputs, without those of iterations that failed."""
+    left_out = set(going.failed)
+    return [result for index, result in enumerate(going.results) if index not in left_out]
 
 
 def selected(turn: Turn, branch: Branch, state: MapState, index: int, item: Any) -> Any | Failure:
@@ -56,7 +63,20 @@ def advance(turn: Turn, branch: Branch, state: MapState) -> Failure | bool:
         turn.work.append((child, state.start_at))
     if going.living:
         return False
-    turn.emit(e.MapSucceeded, branch.id)
+    return _ended(turn, branch, state, results_of(going))
+
+
+def _ended(turn: Turn, branch: Branch, state: MapState, results: list[Any]) -> Failure | bool:
+    """All iterations are done."""
+    if state.writer is None:
+        turn.emit(e.MapSucceeded, branch.id)
+    elif not state.writer.resource:
+        turn.emit(e.MapSucceeded, branch.id, state.writer.shaped(results))
+    else:
+        made = tried(turn, branch, state, state.writer)
+        if isinstance(made, Failure):
+            return made
+        turn.emit(e.MapSucceeded, branch.id, made, results)
     return True
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sfc.asl import Machine, MapState, TaskState, retriers
 from sfc.engine.program import DAY_MS, Program, Target
 from sfc.engine.shard import version_subjects
-from sfc.engine.sources import source_problem, source_target
+from sfc.engine.sources import sink_problem, sink_target, source_problem, source_target
 from sfc.errors import InvalidDocument, Problem
 
 _PINNED = re.compile(r"task:([a-z0-9][a-z0-9-]{0,62})@([1-9][0-9]*)").fullmatch
@@ -36,8 +36,7 @@ def link(
     ``document`` is the whole blueprint with its ``Sfc`` member; ``tasks`` holds task documents by ``NAME@VERSION``,
     ``blueprints`` the content hashes of blueprint versions, by the same. ``task_topic`` names
     the job topic of a task that names none, ``jobs_topic`` is that of the common workers; of a specific blueprint both are the one that
-    ``specific_topic`` names. Raises InvalidDocument with every Resource that leads nowhere, every retention that is no duration
-    and every ResultWriter, which nothing runs yet.
+    ``specific_topic`` names. Raises InvalidDocument with every Resource that leads nowhere, and every retention that is no duration.
     """
     sfc = document.get("Sfc") or {}
     if is_specific(document):
@@ -46,11 +45,15 @@ def link(
     resources: Mapping[str, Any] = sfc.get("Resources") or {}
     problems: list[Problem] = []
     targets: dict[str, Target] = {}
+    writers: dict[str, Target] = {}
     for state in machine.states.values():
-        if isinstance(state, MapState) and state.writes:
-            problems.append(
-                Problem("not-yet", state.pointer, f"ResultWriter of the Map {state.name!r} is not yet supported", "leave it out")
-            )
+        if isinstance(state, MapState) and state.writer is not None:
+            sink = str(resources.get(state.writer.resource, state.writer.resource))
+            wrong = sink_problem(sink, state.writer.config)
+            if wrong is not None:
+                problems.append(Problem(wrong[0], f"{state.pointer}/ResultWriter{wrong[1]}", wrong[2], wrong[3]))
+            elif sink:
+                writers[state.name] = sink_target(sink, jobs_topic)
         if isinstance(state, MapState) and state.reader is not None:
             source = str(resources.get(state.reader.resource, state.reader.resource))
             wrong = source_problem(source, state.reader.config)
@@ -84,6 +87,7 @@ def link(
         {state: f"task:{pinned[1]}" for state, target in targets.items() if (pinned := _PINNED(target.resource))},
         any(target.child for target in targets.values()) or any(isinstance(s, MapState) and s.distributed for s in machine.states.values()),
         True,
+        writers,
     )
 
 

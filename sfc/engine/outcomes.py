@@ -8,14 +8,13 @@ from msgspec.structs import replace
 
 from sfc.asl import MapState, TaskState
 from sfc.engine import events as e
-from sfc.engine import reading, spread
+from sfc.engine import spread
 from sfc.engine.children import failure_of
-from sfc.engine.commands import AnswerByKey, ChildEnded, Complete, Fail, Heartbeat
+from sfc.engine.commands import AnswerByKey, ChildEnded, Complete, Dispatched, Fail, Heartbeat, Outcome
 from sfc.engine.flow import Branch
 from sfc.engine.limits import CAUSE_CHARACTERS_MAX, ERROR_CHARACTERS_MAX, cut
 from sfc.engine.loop import run
 from sfc.engine.states import task
-from sfc.engine.states.task import Outcome
 from sfc.engine.turn import Turn
 
 
@@ -26,13 +25,13 @@ def answer(turn: Turn, outcome: Outcome) -> None:
         turn.closed = True
         return
     outcome = task.fitted(outcome)
-    if branch.phase == "reading" and not reading.awaits(branch, outcome):
+    if branch.phase == "spread" and isinstance(outcome, Dispatched):  # its jobs are answered
         turn.closed = True
         return
     if turn.stands():
         if any(held.token == outcome.token for held in turn.flow.inbox):
             turn.closed = True
-        elif not reading.kept(turn, branch, outcome):
+        else:
             turn.emit(e.OutcomeHeld, outcome)
         return
     take(turn, branch, outcome)
@@ -98,8 +97,8 @@ def take(turn: Turn, branch: Branch, outcome: Outcome | ChildEnded) -> None:
     if isinstance(outcome, ChildEnded):
         spread.let_go(turn, branch, outcome)
         run(turn)
-    elif branch.phase == "reading":
-        reading.on_outcome(turn, branch, cast("MapState", turn.state_of(branch)), outcome)
+    elif branch.phase == "spread":
+        spread.on_outcome(turn, branch, cast("MapState", turn.state_of(branch)), outcome)
         run(turn)
     elif task.on_outcome(turn, branch, cast("TaskState", turn.state_of(branch)), outcome):
         run(turn)
@@ -109,7 +108,7 @@ def take(turn: Turn, branch: Branch, outcome: Outcome | ChildEnded) -> None:
 
 def heartbeat(turn: Turn, command: Heartbeat) -> None:
     branch = open_job(turn, command.token)
-    if branch is None or branch.phase == "reading":
+    if branch is None or branch.phase == "spread":
         turn.closed = True
     else:
         task.on_heartbeat(turn, branch, cast("TaskState", turn.state_of(branch)))
@@ -121,6 +120,6 @@ def open_job(turn: Turn, token: str) -> Branch | None:
     if flow is None or not flow.running:
         return None
     for branch in flow.branches.values():
-        if branch.token == token and branch.phase in ("job", "reading"):
+        if (branch.phase == "job" and branch.token == token) or spread.awaits(branch, token):
             return branch
     return None

@@ -15,7 +15,7 @@ class Target(Struct, frozen=True, omit_defaults=True):
     """Where a Task state's jobs go, and how their answers come back. Resolved when the blueprint version is linked."""
 
     resource: str  # as pinned: task:order-split@3, topic:audit, https://…
-    kind: str  # task, topic, http, signal, flow; reader: of a Map's items
+    kind: str  # task, topic, http, signal, flow; reader: of a Map's items; writer: of its results
     topic: str  # job topic; empty where no job leaves: a signal or a child flow is awaited
     reply_topic: str = ""  # empty: answers come to sfc.commands
     correlate: str = ""  # of a task with a reply topic: header, key
@@ -51,3 +51,4 @@ class Program(Struct, frozen=True):
     task_of: dict[str, str] = {}  # by Task state name; states whose target is no task are not in it
     starts_children: bool = False
     spreads: bool = False  # distributed Maps start flows; False: their iterations run within the flow, where there is one flow alone
+    writers: dict[str, Target] = {}  # by the name of a Map state with a ResultWriter that writes

@@ -87,7 +87,12 @@ def _emptied(branch: Branch) -> Branch:
     if branch.map is None:
         return branch
     data = None if branch.map.items is UNSET else branch.data
-    return replace(branch, data=data, map=replace(branch.map, items=UNSET, results=[]))
+    reads, writes = branch.map.reads, branch.map.writes
+    if reads is not None:
+        reads = replace(reads, request=None, ahead=UNSET)
+    if writes is not None:
+        writes = replace(writes, request=None, filling={}, open={})
+    return replace(branch, data=data, map=replace(branch.map, items=UNSET, results=[], reads=reads, writes=writes))
 
 
 def _payloads(flow: Flow) -> int:

@@ -6,7 +6,7 @@ from typing import cast
 
 from sfc.asl import JoinState, TaskState, WaitState
 from sfc.engine import events as e
-from sfc.engine import reading
+from sfc.engine import spread
 from sfc.engine.commands import Fire
 from sfc.engine.flow import Branch, Flow
 from sfc.engine.loop import enter_pending, run, step
@@ -55,8 +55,8 @@ def _fire_branch(turn: Turn, branch: Branch) -> None:
     match branch.phase:
         case "job":
             task.on_due(turn, branch, cast("TaskState", state))
-        case "reading":
-            reading.on_due(turn, branch)
+        case "spread":
+            spread.on_due(turn, branch)
         case "waiting" if isinstance(state, JoinState):
             join.on_due(turn, branch, state)
         case "waiting":

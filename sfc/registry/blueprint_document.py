@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sfc import asl
 from sfc.asl.nesting import PROCESSORS, machines_in
 from sfc.engine.link import duration_ms
-from sfc.engine.sources import source_problem
+from sfc.engine.sources import Found, sink_problem, source_problem
 from sfc.errors import Problem
 from sfc.registry.http_document import check_url
 from sfc.registry.references import SCHEME, KnownBlueprint, check_child, pinned_child, unpinned
@@ -66,10 +66,10 @@ def check_blueprint(
     if any(p.code == "too-deep" for p in checks.problems):
         return checks.problems
     _section(checks, document.get("Sfc"))
-    readers = list(_distributed(checks, document))
-    mapped = _mapped(checks, document, known, {resource for _, resource, _ in readers})
-    for pointer, resource, config in readers:
-        _reader(checks, pointer, resource, config, mapped)
+    places = list(_distributed(document))
+    mapped = _mapped(checks, document, known, {place.resource for place in places})
+    for place in places:
+        _judge(checks, place, mapped)
     for pointer, resource in resources_of(document):
         if resource not in mapped:
             _route(checks, resource, pointer, known, mapping=False)
@@ -110,33 +110,44 @@ def _within(pointer: str, place: tuple[str | int, ...]) -> str:
     return pointer
 
 
-def _distributed(checks: Checks, machine: Mapping[str, Any], pointer: str = "") -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Pointer, Resource and ReaderConfig of each ItemReader, at any depth; a ResultWriter is good language that nothing runs yet."""
+class _Place(NamedTuple):
+    """An ItemReader or a ResultWriter: where it stands, its Resource, its configuration, and who judges these."""
+
+    pointer: str
+    resource: str
+    config: dict[str, Any]
+    judge: Callable[[str, Mapping[str, Any]], Found | None]
+
+
+def _distributed(machine: Mapping[str, Any], pointer: str = "") -> Iterator[_Place]:
+    """Each ItemReader and ResultWriter, at any depth."""
     for at, state in _states(machine, pointer):
-        if state.get("Type") == "Map":
-            reader = state.get("ItemReader")
-            if isinstance(reader, dict) and isinstance(reader.get("Resource"), str):
-                config = reader.get("ReaderConfig")
-                yield join(at, "ItemReader"), reader["Resource"], config if isinstance(config, dict) else {}
-            if "ResultWriter" in state:
-                checks.not_yet(join(at, "ResultWriter"), "The ResultWriter of a Map", "Leave it out.")
+        for field, configured, judge in _MAP_FIELDS if state.get("Type") == "Map" else ():
+            given = state.get(field)
+            if isinstance(given, dict):
+                resource, config = given.get("Resource", "" if field == "ResultWriter" else None), given.get(configured)
+                if isinstance(resource, str):
+                    yield _Place(join(at, field), resource, config if isinstance(config, dict) else {}, judge)
         for place, inner in machines_in(state):
-            yield from _distributed(checks, inner, _within(at, place))
+            yield from _distributed(inner, _within(at, place))
 
 
-def _reader(checks: Checks, pointer: str, resource: str, config: dict[str, Any], mapped: Mapping[str, Any]) -> None:
-    """Adds a problem when an ItemReader leads to nothing that can be read."""
-    source = mapped.get(resource, resource)
-    if not isinstance(source, str):
+_MAP_FIELDS = (("ItemReader", "ReaderConfig", source_problem), ("ResultWriter", "WriterConfig", sink_problem))
+
+
+def _judge(checks: Checks, place: _Place, mapped: Mapping[str, Any]) -> None:
+    """Adds a problem when it leads to nothing that can be read, or written."""
+    resource = mapped.get(place.resource, place.resource)
+    if not isinstance(resource, str):
         return
-    named_at = join("/Sfc/Resources", resource) if resource in mapped else join(pointer, "Resource")
-    if wrong := source_problem(source, config):
-        code, place, message, hint = wrong
-        checks.add(code, named_at if place == "/Resource" else f"{pointer}{place}", f"{message}.", f"{hint[0].upper()}{hint[1:]}.")
-    elif source.startswith("topic:"):
-        checks.topic(source.removeprefix("topic:"), named_at)
-    elif source.startswith(("http:", "https:")):
-        check_url(checks, source, named_at)
+    named_at = join("/Sfc/Resources", place.resource) if place.resource in mapped else join(place.pointer, "Resource")
+    if wrong := place.judge(resource, place.config):
+        code, below, message, hint = wrong
+        checks.add(code, named_at if below == "/Resource" else f"{place.pointer}{below}", f"{message}.", f"{hint[0].upper()}{hint[1:]}.")
+    elif resource.startswith("topic:"):
+        checks.topic(resource.removeprefix("topic:"), named_at)
+    elif resource.startswith(("http:", "https:")):
+        check_url(checks, resource, named_at)
 
 
 def _section(checks: Checks, value: Any) -> None:
@@ -199,8 +210,9 @@ def _is_start(value: Any) -> bool:
         return False
 
 
-def _mapped(checks: Checks, document: Mapping[str, Any], known: Known, readers: Collection[str]) -> Mapping[str, Any]:
-    """``Sfc.Resources``. What only ItemReaders name (``readers``) leads to where items are read, and is not judged here."""
+def _mapped(checks: Checks, document: Mapping[str, Any], known: Known, places: Collection[str]) -> Mapping[str, Any]:
+    """``Sfc.Resources``. What only ItemReaders and ResultWriters name (``places``) leads to where these read and write, and is not judged
+    here."""
     section = document.get("Sfc")
     mapping = section.get("Resources", {}) if isinstance(section, dict) else {}
     if not isinstance(mapping, dict):
@@ -209,7 +221,7 @@ def _mapped(checks: Checks, document: Mapping[str, Any], known: Known, readers: 
     tasks = {resource for _, resource in resources_of(document)}
     for uri, target in mapping.items():
         pointer = join("/Sfc/Resources", uri)
-        if checks.text(target, pointer) and (uri in tasks or uri not in readers):
+        if checks.text(target, pointer) and (uri in tasks or uri not in places):
             _route(checks, target, pointer, known, mapping=True)
     return mapping
 

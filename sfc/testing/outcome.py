@@ -19,7 +19,7 @@ _INTERNAL = ("at_ms", "offset", "hash", "wait", "keep_id", "keep_until_ms", "stu
 class Outcome:
     """``path``: the states in the order in which they were entered, those of branches as they were decided. ``history``: plain objects,
     each with ``type`` (as in Step Functions' execution history), ``seq``, ``time`` (RFC 3339) and its own fields.
-    ``seconds`` of virtual time."""
+    ``seconds`` of virtual time. ``written``: by the names of Maps with a ResultWriter, the results that it would write."""
 
     status: Status
     output: Any = None
@@ -29,6 +29,7 @@ class Outcome:
     history: list[dict[str, Any]] = field(default_factory=list)
     id: str = ""
     seconds: float = 0.0
+    written: dict[str, list[Any]] = field(default_factory=dict)
 
 
 def history_of(events: Iterable[AnyEvent]) -> list[dict[str, Any]]:
@@ -63,3 +64,15 @@ def path_of(history: Iterable[dict[str, Any]]) -> list[str]:
 def output_of(history: list[dict[str, Any]]) -> Any:
     """The output of a flow that succeeded: that of the last state that its own branch left."""
     return next((row.get("output") for row in reversed(history) if row["type"].endswith("StateExited") and row["branch"] == 0), None)
+
+
+def written_of(history: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:
+    """By the names of Maps with a ResultWriter, the results that it would write; of several runs of a Map one after the other."""
+    found: dict[str, list[Any]] = {}
+    states: dict[int, str] = {}
+    for row in history:
+        if row["type"].endswith("StateEntered"):
+            states[row["branch"]] = row["state"]
+        elif "written" in row:
+            found.setdefault(states[row["branch"]], []).extend(row["written"])
+    return found

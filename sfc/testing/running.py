@@ -14,7 +14,7 @@ from sfc.engine.events import TaskScheduled
 from sfc.errors import BadInput, MalformedRecord, SfcError
 from sfc.testing.definitions import HASH, VERSION, Definition, Loaded, load
 from sfc.testing.mocks import Mocks, payload
-from sfc.testing.outcome import Outcome, history_of, output_of, path_of
+from sfc.testing.outcome import Outcome, history_of, output_of, path_of, written_of
 from sfc.testing.readers import with_readers
 from sfc.testing.world import Carry, Life, Pulse, World
 from sfc.wire.ids import flow_id
@@ -100,6 +100,7 @@ def outcome_of(life: Life) -> Outcome:
         history=history,
         id=life.id,
         seconds=(flow.ended_ms - flow.started_ms) / 1000 if flow.ended_ms else 0.0,
+        written=written_of(history),
     )
 
 

@@ -1,5 +1,5 @@
-"""The common workers, which do what needs no service of its own on the log (HTTP calls, reading the items of Maps), and the workers of
-specific blueprints."""
+"""The common workers, which do what needs no service of its own on the log (HTTP calls, reading the items of Maps, writing their
+results), and the workers of specific blueprints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from sfc.engine.sources import READ
+from sfc.engine.sources import READ, WRITE
 from sfc.log import get_logger
 from sfc.ports import Log
 from sfc.runtime.definitions import Definitions
@@ -18,6 +18,7 @@ from sfc.wire.topics import Names
 from sfc_workers.http import CONNECTIONS_MAX, HttpTasks
 from sfc_workers.item_readers import ItemReaders
 from sfc_workers.job import Job
+from sfc_workers.result_writers import ResultWriters
 from sfc_workers.runner import Runner
 from sfc_workers.secrets import Secrets
 from sfc_workers.tasks import Handler, TaskError
@@ -30,7 +31,7 @@ _log = get_logger()
 
 class _WithHttp(Runner):
     """Listens once the definitions are known. ``definitions``: somebody else steps them. ``items_dir``: the folder whose files
-    ItemReaders may read. Further options: see Runner."""
+    ItemReaders may read; ``results_dir``: the one where ResultWriters may write. Further options: see Runner."""
 
     def __init__(
         self,
@@ -43,11 +44,13 @@ class _WithHttp(Runner):
         connections_max: int = CONNECTIONS_MAX,
         transport: httpx.AsyncBaseTransport | None = None,
         items_dir: Path | None = None,
+        results_dir: Path | None = None,
         items_transport: httpx.BaseTransport | None = None,
         **options: Any,
     ) -> None:
         super().__init__(log, self._handler, secrets=secrets, **options)
-        self._reader = ItemReaders(log, names, items_dir, items_transport).handler
+        self._reader = ItemReaders(log, names, items_dir, items_transport, secrets).handler
+        self._writer = ResultWriters(log, names, results_dir, items_transport, secrets).handler
         self.instance = instance
         self._definitions = definitions
         self._names = names
@@ -55,7 +58,11 @@ class _WithHttp(Runner):
         self._listening: set[str] = set()
 
     def _handler(self, resource: str) -> Handler:
-        return self._reader if resource.startswith(READ) else self._http.handler
+        return self._own(resource) or self._http.handler
+
+    def _own(self, resource: str) -> Handler | None:
+        """Of what is no task: reading items, writing results."""
+        return self._reader if resource.startswith(READ) else self._writer if resource.startswith(WRITE) else None
 
     def _topics(self) -> dict[str, str]:
         """Consumer groups by topic."""
@@ -121,9 +128,7 @@ class SpecificWorker(_WithHttp):
         return self._known
 
     def _handler(self, resource: str) -> Handler:
-        if resource.startswith(READ):
-            return self._reader
-        return self._handlers.get(task_name(resource), self._other)
+        return self._own(resource) or self._handlers.get(task_name(resource), self._other)
 
     async def _do_other(self, job: Job) -> Any:
         """An HTTP call, or nothing that is known here: then the attempt fails, so that neither the job is lost nor the partition stands

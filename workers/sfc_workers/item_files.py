@@ -1,9 +1,11 @@
-"""Items in files: only below the one folder that the worker's setting names."""
+"""Items in files, and results: only below the one folder that the worker's setting names."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,16 +13,9 @@ from typing import BinaryIO
 def open_file(folder: Path | None, place: str, parts: list[str]) -> BinaryIO:
     """``place``: behind ``file:``; a path below the folder, or the whole path of what is there. ``parts``: below that. Links are followed,
     and what they lead to must be below the folder too. Raises ValueError."""
-    if place.startswith("//"):
-        host, _, rest = place[2:].partition("/")
-        if host not in ("", "localhost"):
-            raise ValueError(f"file:{place} names the machine {host!r}: write file:PATH")
-        place = f"/{rest}"
-    shown = "/".join(part for part in (place.rstrip("/"), *parts) if part) or place
+    place, shown = _named(place, parts)
     if folder is None:
         raise ValueError(f"this worker may read no files, and {shown!r} is asked for: set SFC_ITEMS_DIR to the folder that it may read")
-    if "\0" in place:
-        raise ValueError("a path must not have a zero character")
     root = folder.resolve()
     found = Path(os.path.realpath(root.joinpath(place, *parts)))
     if not found.is_relative_to(root):
@@ -35,3 +30,43 @@ def open_file(folder: Path | None, place: str, parts: list[str]) -> BinaryIO:
         source.close()
         raise ValueError(f"{shown!r} is no file")
     return source
+
+
+def write_file(folder: Path | None, place: str, parts: list[str], content: bytes) -> None:
+    """As ``open_file``; folders on the way are made. Whoever reads sees the whole file, or the one that was there before. Raises
+    ValueError."""
+    place, shown = _named(place, parts)
+    if folder is None:
+        raise ValueError(f"this worker may write no files, and {shown!r} is asked for: set SFC_RESULTS_DIR to the folder that it may write")
+    root = folder.resolve()
+    above = Path(os.path.realpath(root.joinpath(place, *parts[:-1])))
+    if not above.is_relative_to(root):
+        raise ValueError(f"{shown!r} is not below the folder that may be written (SFC_RESULTS_DIR)")
+    try:
+        above.mkdir(parents=True, exist_ok=True)
+        number, beside = tempfile.mkstemp(dir=above, prefix=".", suffix=".part")
+        try:
+            with os.fdopen(number, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fchmod(number, 0o644)
+                os.fsync(number)
+            os.replace(beside, above / parts[-1])
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(beside)
+            raise
+    except OSError as e:
+        raise ValueError(f"{shown!r} can't be written: {e.strerror}") from None
+
+
+def _named(place: str, parts: list[str]) -> tuple[str, str]:
+    """The path without what stands for this machine, and as it is shown. Raises ValueError."""
+    if place.startswith("//"):
+        host, _, rest = place[2:].partition("/")
+        if host not in ("", "localhost"):
+            raise ValueError(f"file:{place} names the machine {host!r}: write file:PATH")
+        place = f"/{rest}"
+    if "\0" in place:
+        raise ValueError("a path must not have a zero character")
+    return place, "/".join(part for part in (place.rstrip("/"), *parts) if part) or place

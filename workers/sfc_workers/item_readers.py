@@ -1,142 +1,176 @@
-"""Jobs of ItemReaders: reads the items of a distributed Map, and answers with them in portions (see sfc.engine.reading)."""
+"""Jobs of ItemReaders: reads a page of the items of a distributed Map, from where its cursor says (see sfc.engine.reading)."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Generator, Iterator
+import io
+import os
+import threading
+import time
+from collections.abc import Iterator
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import httpx
 import msgspec
 
-from sfc.engine.iterations import MAP_BYTES_MAX
 from sfc.engine.limits import DEPTH_MAX, is_too_deep
-from sfc.engine.reading import READER_FAILED
+from sfc.engine.reading import CURSOR_BYTES_MAX, PAGE_ITEMS_MAX, READER_FAILED
 from sfc.engine.sizes import DATA_LIMIT
-from sfc.engine.sources import READ
+from sfc.engine.sources import READ, STORES
 from sfc.engine.turn import PAYLOAD_BYTES_MAX
 from sfc.ports import Log
 from sfc.wire.topics import Names
 from sfc_workers.item_files import open_file
 from sfc_workers.item_formats import items_of
-from sfc_workers.item_http import fetch
+from sfc_workers.item_http import fetch, url_of
+from sfc_workers.item_objects import open_object
 from sfc_workers.item_topics import records
 from sfc_workers.job import Job
-from sfc_workers.tasks import Handler, Portions, TaskError
+from sfc_workers.places import checked, encode, parts_of, steadily
+from sfc_workers.secrets import Secrets
+from sfc_workers.tasks import Handler, TaskError
 
-ITEM_BYTES_MAX = PAYLOAD_BYTES_MAX - 256  # the rest is what stands around it in a portion
-PORTION_BYTES = 128 * 1024  # of items; one that is larger is a portion of its own
+PAGE_BYTES = 128 * 1024  # of items; one that is larger is a page of its own
+PAGE_BYTES_MAX = PAYLOAD_BYTES_MAX - CURSOR_BYTES_MAX - 256  # of a page that has to have as many items as make a batch
+ITEM_BYTES_MAX = PAGE_BYTES_MAX
 _PLACE = ("Bucket", "Key")
 _RANGE = ("From", "To", "Partition")
-_LEVELS = 4  # around an item, in a portion and in the flow's state
+_LEVELS = 4  # around an item, in a page and in the flow's state
+_KEPT_S = 300.0
+_CHANGED = "it is not what it was when its first items were read: it was written to meanwhile"
 
-_encode = msgspec.json.Encoder().encode
+
+class _Item(NamedTuple):
+    """An item as JSON, and the place behind it."""
+
+    value: msgspec.Raw
+    behind: Any
 
 
 class ItemReaders:
     """``items_dir``: the folder whose files may be read; None: none. ``names``: of SFC's own topics, which may not be read.
     ``transport``: in place of the network, for tests."""
 
-    def __init__(self, log: Log, names: Names, items_dir: Path | None, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        log: Log,
+        names: Names,
+        items_dir: Path | None,
+        transport: httpx.BaseTransport | None = None,
+        secrets: Secrets | None = None,
+    ) -> None:
         self.handler = Handler("read", self.do, False, True)
         self._log = log
         self._names = names
         self._items_dir = items_dir
         self._transport = transport
+        self._secrets = secrets or Secrets()
+        self._fetched = _Fetched()
 
-    def do(self, job: Job) -> Portions:
-        """Raises TaskError with States.ItemReaderFailed, or States.DataLimitExceeded where there is too much."""
+    def do(self, job: Job) -> dict[str, Any]:
+        """A page: ``{"Items": […], "Next": cursor or null}``. Raises TaskError with States.ItemReaderFailed, or
+        States.DataLimitExceeded for an item that is too large."""
         request = job.input if isinstance(job.input, dict) else {}
         config: dict[str, Any] = request.get("ReaderConfig") or {}
-        parameters: Any = request.get("Parameters") or {}
         most = config.get("MaxItems", 0)
         if not isinstance(most, int) or most < 0:
             raise _failed(f"MaxItems must be 0 or more, it is {most}")
+        cursor: dict[str, Any] = request.get("Cursor") or {}
+        batch = request.get("Batch", 1)
         try:
-            with closing(self._items(job.task.removeprefix(READ), parameters, config)) as items:
-                return Portions(_portions(_some(items, most), uuid.uuid4().hex))
-        except TaskError:
-            raise
+            return steadily(lambda: self._page(job.task.removeprefix(READ), request.get("Parameters") or {}, config, cursor, most, batch))
         except ValueError as e:
             raise _failed(str(e)) from None
         except OSError as e:
             raise _failed(e.strerror or type(e).__name__) from None
 
-    def _items(self, resource: str, parameters: Any, config: dict[str, Any]) -> Generator[Any, None, None]:
+    def _page(
+        self, resource: str, parameters: Any, config: dict[str, Any], cursor: dict[str, Any], most: int, batch: int
+    ) -> dict[str, Any]:
         """Raises ValueError that says what is wrong with the place or its content."""
         kind, _, rest = resource.partition(":")
-        known = _RANGE if kind == "topic" else _PLACE
-        if not isinstance(parameters, dict):
-            raise ValueError(f"Parameters must be an object with {', '.join(known)}, they are {_encode(parameters)[:100].decode()}")
-        for name in parameters:
-            if name not in known:
-                raise ValueError(f"Parameters of {kind}: may have {', '.join(known)}, not {name!r}")
+        place, taken = cursor.get("At"), cursor.get("Taken", 0)
+        checked(kind, parameters, _RANGE if kind == "topic" else _PLACE)
         if kind == "topic":
             if self._names.is_own(rest):
                 raise ValueError(f"{rest} is a topic of SFC's own, with what other flows carry: it can't be read")
-            yield from records(self._log, rest, parameters)
-            return
-        if kind == "file":
-            source = open_file(self._items_dir, rest, _parts(parameters))
-        elif kind in ("http", "https"):
-            source = fetch(resource, _parts(parameters), self._transport)
-        else:
-            raise ValueError(f"nothing here reads items from {resource!r}")
+            with closing(records(self._log, rest, parameters, place)) as found:
+                return _cut(_checked(found, taken), taken, most, batch, {})
+        source, mark = self._open(resource, kind, rest, parts_of(parameters, _PLACE), cursor.get("Of"))
         with source:
-            yield from items_of(source, config)
+            if "Of" in cursor and cursor["Of"] != mark:
+                raise ValueError(_CHANGED)
+            return _cut(_checked(items_of(source, config, place), taken), taken, most, batch, {"Of": mark})
+
+    def _open(self, resource: str, kind: str, rest: str, parts: list[str], known: str | None) -> tuple[BinaryIO, str]:
+        """The content, and what tells whether it is still the same. ``known``: as it was told before."""
+        if kind == "file":
+            source = open_file(self._items_dir, rest, parts)
+            found = os.fstat(source.fileno())
+            return source, f"{found.st_size}/{found.st_mtime_ns}"
+        if kind in ("http", "https"):
+            url = url_of(resource, parts)
+            content = self._fetched.get(url, known) if known else None
+            if content is None:
+                content = fetch(url, self._transport)
+            mark = sha256(content).hexdigest()[:32]
+            self._fetched.keep(url, mark, content)
+            return io.BytesIO(content), mark
+        if kind in STORES:
+            return open_object(self._secrets, resource, parts)
+        raise ValueError(f"nothing here reads items from {resource!r}")
 
 
-def _parts(parameters: dict[str, Any]) -> list[str]:
-    """The names below the Resource. None may lead elsewhere: they are often a flow's data."""
-    parts: list[str] = []
-    for name in _PLACE:
-        given = parameters.get(name)
-        if given is None:
-            continue
-        if not isinstance(given, str) or not given or "\0" in given:
-            raise ValueError(f"{name} must be a text, it is {_encode(given)[:100].decode()}")
-        if any(part in (".", "..") for part in given.split("/")):
-            raise ValueError(f"{name} must not have . or .. among its parts, it is {given!r}")
-        parts.append(given.strip("/"))
-    return parts
+class _Fetched:
+    """What was behind the last URLs: the pages of one content are asked for one after another."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[str, bytes, float]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, url: str, mark: str) -> bytes | None:
+        with self._lock:
+            found = self._kept.get(url)
+        return found[1] if found is not None and found[0] == mark and time.monotonic() < found[2] else None
+
+    def keep(self, url: str, mark: str, content: bytes) -> None:
+        with self._lock:
+            self._kept.pop(url, None)
+            self._kept[url] = mark, content, time.monotonic() + _KEPT_S
+            while len(self._kept) > 2:
+                del self._kept[next(iter(self._kept))]
 
 
-def _some(items: Iterator[Any], most: int) -> Iterator[bytes]:
-    """Each item as JSON; as many as may be, 0 for all."""
-    total = 0
-    for number, item in enumerate(items):
-        value = _encode(item)
+def _checked(items: Iterator[tuple[Any, Any]], taken: int) -> Iterator[_Item]:
+    """Each item as JSON. ``taken``: items of the pages before."""
+    for number, (item, behind) in enumerate(items, taken):
+        value = encode(item)
         if len(value) > ITEM_BYTES_MAX:
             raise TaskError(DATA_LIMIT, f"item {number} has {len(value)} bytes of JSON: at most {ITEM_BYTES_MAX} can be carried")
         if is_too_deep(value, DEPTH_MAX - _LEVELS):
             raise TaskError(DATA_LIMIT, f"item {number} has lists and objects nested deeper than {DEPTH_MAX - _LEVELS} levels")
-        total += len(value) + 1
-        if total > MAP_BYTES_MAX:
-            raise TaskError(
-                DATA_LIMIT, f"the first {number + 1} items have {total} bytes of JSON: at most {MAP_BYTES_MAX} can be kept (see MaxItems)"
-            )
-        yield value
-        if number + 1 == most:
-            return
+        yield _Item(msgspec.Raw(value), behind)
 
 
-def _portions(items: Iterator[bytes], reading: str) -> list[bytes]:
-    portions: list[list[bytes]] = [[]]
+def _cut(items: Iterator[_Item], taken: int, most: int, batch: int, more: dict[str, Any]) -> dict[str, Any]:
+    """As many items as make a page: a whole number of batches, unless they end, or one alone is too large. ``most``: of all pages
+    together, 0 for all; ``more``: what the cursor has, too."""
+    page: list[_Item] = []
     size = 0
     for item in items:
-        if portions[-1] and size + len(item) > PORTION_BYTES:
-            portions.append([])
-            size = 0
-        portions[-1].append(item)
-        size += len(item) + 1
-    end = len(portions) - 1
-    return [
-        b'{"Reading":"%s","Number":%d,"Items":[%s],"Last":%s}'
-        % (reading.encode(), number, b",".join(portion), b"true" if number == end else b"false")
-        for number, portion in enumerate(portions)
-    ]
+        weight = len(bytes(item.value)) + 1
+        limit = PAGE_BYTES if len(page) >= batch else PAGE_BYTES_MAX
+        if page and (len(page) >= PAGE_ITEMS_MAX or size + weight > limit):
+            if len(page) > batch:
+                del page[len(page) - len(page) % batch :]
+            return {"Items": [one.value for one in page], "Next": {"At": page[-1].behind, "Taken": taken + len(page), **more}}
+        page.append(item)
+        size += weight
+        if most and taken + len(page) == most:
+            break
+    return {"Items": [one.value for one in page], "Next": None}
 
 
 def _failed(cause: str) -> TaskError:

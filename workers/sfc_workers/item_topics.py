@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -18,17 +18,38 @@ BATCH = 500
 _decode = msgspec.json.Decoder().decode
 
 
-def records(log: Log, topic: str, parameters: dict[str, Any]) -> Iterator[Any]:
-    """From ``From`` to just before ``To``, partition after partition, in the order of the offsets; a record without a value is null.
+Place = list[list[int]]
+"""By partition: its number, the next offset, and the one behind the last."""
+
+
+def records(log: Log, topic: str, parameters: dict[str, Any], place: Place | None = None) -> Generator[tuple[Any, Place], None, None]:
+    """From ``From`` to just before ``To``, partition after partition, in the order of the offsets, each with the place behind it; a
+    record without a value is null. ``place``: where to begin; the range was fixed then.
 
     Both are an offset (of the one partition, or of ``Partition``), a time (RFC 3339, of the records' timestamps), or missing: from the
     beginning, to the end as it is now. Raises ValueError.
     """
     try:
-        for partition, begin, end in _ranges(log, topic, parameters):
-            yield from _between(log, partition, begin, end)
+        ranges = _still_there(log, topic, place) if place else _ranges(log, topic, parameters)
+        for number, (partition, begin, end) in enumerate(ranges):
+            rest = [[p.number, first, last] for p, first, last in ranges[number + 1 :]]
+            for offset, value in _between(log, partition, begin, end):
+                yield value, [[partition.number, offset + 1, end], *rest]
     except LogError as e:
         raise ValueError(f"topic {topic}: {e.message}") from None
+
+
+def _still_there(log: Log, topic: str, place: Place) -> list[tuple[Partition, int, int]]:
+    """What is left of the ranges. Records that are deleted meanwhile are missed."""
+    if log.describe(topic) is None:
+        raise ValueError(f"there is no topic {topic} any more")
+    ranges = [(Partition(topic, number), begin, end) for number, begin, end in place]
+    starts = log.starts([partition for partition, _, _ in ranges])
+    for partition, begin, end in ranges:
+        if begin < end and starts[partition] > begin:
+            there = f"they begin at {starts[partition]} now"
+            raise ValueError(f"the records of partition {partition.number} of {topic} from offset {begin} on are deleted: {there}")
+    return ranges
 
 
 def _ranges(log: Log, topic: str, parameters: dict[str, Any]) -> list[tuple[Partition, int, int]]:
@@ -71,7 +92,7 @@ def _offsets(
     return log.offsets_at(partitions, int(at.timestamp() * 1000))
 
 
-def _between(log: Log, partition: Partition, begin: int, end: int) -> Iterator[Any]:
+def _between(log: Log, partition: Partition, begin: int, end: int) -> Iterator[tuple[int, Any]]:
     if begin >= end:
         return
     reader = log.reader({partition: begin})
@@ -80,7 +101,7 @@ def _between(log: Log, partition: Partition, begin: int, end: int) -> Iterator[A
         while position < end:
             for record in reader.take(BATCH, 0.1):
                 if record.offset < end:
-                    yield _value(partition, record.offset, record.value)
+                    yield record.offset, _value(partition, record.offset, record.value)
             if (now := reader.position(partition)) > position:
                 heard_s, position = time.monotonic(), now
             elif time.monotonic() - heard_s > SILENCE_S:

@@ -27,7 +27,7 @@ from sfc_workers.metrics import JOBS, Counts
 from sfc_workers.pool import Pool
 from sfc_workers.replies import BUSY_FROM, Replies, error_headers
 from sfc_workers.secrets import Secrets
-from sfc_workers.tasks import Handler, Portions, TaskError
+from sfc_workers.tasks import Handler, TaskError
 
 BATCH = 500
 SETTLE_S = 0.1  # between two flushes of the answers
@@ -250,10 +250,6 @@ class Runner:
             self._broken = self._broken or e
 
     def _complete(self, job: Job, output: Any, busy: bool) -> None:
-        if isinstance(output, Portions):
-            sent = [self._replies.send(job, value) for value in output.values]  # by one producer, which keeps their order
-            self._counted(sent=all(sent))
-            return
         try:
             value = _encode(output)
             if job.opened is not None:

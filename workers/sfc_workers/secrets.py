@@ -31,11 +31,15 @@ class Secrets:
         self._folder = folder
         self._environ = os.environ if environ is None else environ
 
+    def found(self, name: str) -> str:
+        """'' where there is none. Raises TaskError for a file that can't be read."""
+        return self._environ.get(_variable(name)) or self._of_file(name)
+
     def value(self, name: str) -> str:
         """Raises TaskError that names the secret."""
-        variable = PREFIX + name.upper().replace(".", "_").replace("-", "_")
-        value = self._environ.get(variable) or self._of_file(name)
+        value = self.found(name)
         if not value:
+            variable = _variable(name)
             where = f"set {variable}, or put it into a file {name} in " + (str(self._folder) if self._folder else "SFC_SECRETS_DIR")
             raise TaskError(MISSING, f"this worker does not know the secret {name}: {where}")
         if len(value) < CHARACTERS_MIN:
@@ -51,6 +55,10 @@ class Secrets:
             return ""
         except (OSError, UnicodeDecodeError) as e:
             raise TaskError(MISSING, f"the file of the secret {name} can't be read: {type(e).__name__}") from None
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper().replace(".", "_").replace("-", "_")
 
 
 class Opened:

@@ -33,13 +33,6 @@ class TaskError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Portions:
-    """An output that is too large for one answer: several, as JSON, sent in this order."""
-
-    values: list[bytes]
-
-
-@dataclass(frozen=True, slots=True)
 class Handler:
     """A function that does a task. ``blocking``: it is run in a thread of its own, so that it may wait."""
 

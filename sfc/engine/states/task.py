@@ -11,7 +11,7 @@ from sfc.asl import Failure, TaskState
 from sfc.engine import children
 from sfc.engine import events as e
 from sfc.engine.children import depth_of
-from sfc.engine.commands import Complete, Dispatched, DispatchFailed, Fail
+from sfc.engine.commands import Complete, Dispatched, DispatchFailed, Fail, Outcome
 from sfc.engine.effects import DispatchJob
 from sfc.engine.flow import Branch
 from sfc.engine.ids import child_id, job_hash, token_stem
@@ -25,7 +25,6 @@ TIMEOUT_DEFAULT_S = 7 * 86_400
 DISPATCH_FAILED = "SFC.DispatchFailed"
 
 _Ask = Callable[[Any, Any], int | Failure | None]
-Outcome = Complete | Fail | Dispatched | DispatchFailed
 
 
 def enter(turn: Turn, branch: Branch, state: TaskState) -> None:

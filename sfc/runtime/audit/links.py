@@ -14,6 +14,7 @@ from sfc.engine.children import map_child
 from sfc.engine.commands import ChildEnded
 from sfc.engine.flow import Flow
 from sfc.engine.program import Program
+from sfc.engine.spread import jobs_of
 from sfc.errors import MalformedRecord
 from sfc.ports import Log, Partition, Record
 from sfc.runtime.audit.reading import PAUSE_S, Steps, records, settled_ends
@@ -76,9 +77,12 @@ class Links:
                 for index in branch.map.open:
                     if (branch.token, index) not in answered:
                         self._awaited[map_child(flow, branch.token, index)] = Awaited(waiting, branch.token)
+                for token, of_map in jobs_of(branch, program).items() if program is not None else ():
+                    if (token, -1) not in answered:
+                        self._jobs.setdefault(of_map.topic, {})[token] = waiting
             elif branch.child:
                 self._awaited[branch.child] = Awaited(waiting, branch.token)
-            elif branch.phase in ("job", "reading") and program is not None:
+            elif branch.phase == "job" and program is not None:
                 target = program.targets.get(branch.state)
                 if target is not None and target.topic:
                     self._jobs.setdefault(target.topic, {})[branch.token] = waiting

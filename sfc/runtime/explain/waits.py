@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from sfc.asl import JoinState
 from sfc.engine.children import map_child
 from sfc.engine.flow import Branch, Flow
 from sfc.engine.ids import rfc3339
 from sfc.engine.program import Program, Target
+from sfc.engine.spread import jobs_of
 from sfc.ports import TopicSpec
 from sfc.runtime.explain.explanation import Reason
 from sfc.runtime.explain.facts import Facts, GroupView
@@ -29,7 +32,12 @@ def waits_of(flow: Flow, program: Program | None, facts: Facts) -> Iterator[Reas
                 yield _branches(flow, branch)
             case "spread":
                 yield _spread(branch, facts)
-            case "job" | "reading":
+                for token, target in jobs_of(branch, program).items() if program is not None else ():
+                    what = "items to be read" if target.kind == "reader" else "results to be written"
+                    due_ms = branch.due_ms if target.kind == "reader" else branch.heartbeat_due_ms
+                    at = f"{branch.state!r} waits for {what}, {_since(branch, facts)},"
+                    yield _dispatched(flow, structs.replace(branch, token=token, due_ms=due_ms), target, at, facts)
+            case "job":
                 yield _job(flow, branch, program, facts)
             case "waiting":
                 yield _waiting(flow, branch, program, facts)
@@ -85,7 +93,7 @@ def _spread(branch: Branch, facts: Facts) -> Reason:
     assert branch.map is not None  # a distributed Map at work
     count = len(branch.map.open)
     said = f"the Map {branch.state!r} waits for {many(count, 'iteration')}, flows of their own, {_since(branch, facts)}"
-    said += f"; {len(branch.map.results)} were started, {branch.map.limit} may be at work at once"
+    said += f"; {branch.map.started} were started, {branch.map.limit} may be at work at once"
     return Reason("map", said, state=branch.state, since_ms=branch.entered_ms)
 
 
@@ -125,7 +133,7 @@ def _job(flow: Flow, branch: Branch, program: Program | None, facts: Facts) -> R
 
 def _dispatched(flow: Flow, branch: Branch, target: Target, at: str, facts: Facts) -> Reason:
     """A job that is in its topic, or should be."""
-    topic, base = target.topic, f"{at} for {'its items to be read' if branch.phase == 'reading' else target.resource}"
+    topic, base = target.topic, f"{at} for {target.resource}"
 
     def reason(code: str, said: str, do: list[str], group: GroupView | None = None, before: int = -1) -> Reason:
         return Reason(

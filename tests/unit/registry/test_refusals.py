@@ -170,7 +170,7 @@ READER_AT = "/States/A/Branches/0/States/Each/ItemReader"
 @pytest.mark.parametrize(
     ("reader", "resources", "pointer", "code"),
     [
-        ({"Resource": S3}, {}, f"{READER_AT}/Resource", "unknown-resource"),
+        ({"Resource": "arn:aws:states:::s3:listObjectsV2"}, {}, f"{READER_AT}/Resource", "unknown-resource"),
         ({"Resource": "task:split"}, {}, f"{READER_AT}/Resource", "unknown-resource"),
         ({"Resource": S3}, {S3: "task:split"}, f"/Sfc/Resources/{S3}", "unknown-resource"),
         ({"Resource": "topic:a b"}, {}, f"{READER_AT}/Resource", "bad-topic"),
@@ -202,9 +202,35 @@ def test_what_an_item_reader_and_a_task_both_name_must_suit_both(registry: Regis
     assert [f.code for f in problems(registry, document).values()] == ["unknown-resource"]
 
 
-def test_a_result_writer_is_not_there_yet(registry: Registry) -> None:
-    found = problems(registry, reading({"Resource": "file:x"}, ResultWriter={"Resource": "file:out"}))
-    assert {p: f.code for p, f in found.items()} == {"/States/A/Branches/0/States/Each/ResultWriter": "not-yet"}
+WRITER_AT = "/States/A/Branches/0/States/Each/ResultWriter"
+TO_S3 = "arn:aws:states:::s3:putObject"
+
+
+@pytest.mark.parametrize(
+    ("writer", "resources", "pointer", "code"),
+    [
+        ({"Resource": S3}, {}, f"{WRITER_AT}/Resource", "unknown-resource"),
+        ({"Resource": "task:split"}, {}, f"{WRITER_AT}/Resource", "unknown-resource"),
+        ({"Resource": TO_S3}, {TO_S3: "task:split"}, f"/Sfc/Resources/{TO_S3}", "unknown-resource"),
+        ({"Resource": "topic:a b"}, {}, f"{WRITER_AT}/Resource", "bad-topic"),
+        ({"Resource": "https:x y"}, {}, f"{WRITER_AT}/Resource", "bad-url"),
+        ({"Resource": "topic:x", "WriterConfig": {"OutputType": "JSON"}}, {}, f"{WRITER_AT}/WriterConfig/OutputType", "bad-value"),
+        ({"WriterConfig": {"Transformation": "NONE"}}, {}, f"{WRITER_AT}/WriterConfig/Transformation", "not-yet"),
+    ],
+)
+def test_a_result_writer_that_writes_nothing_is_refused(
+    registry: Registry, writer: dict[str, Any], resources: dict[str, str], pointer: str, code: str
+) -> None:
+    found = problems(registry, reading({"Resource": "file:x"}, resources, ResultWriter=writer))
+    assert {p: f.code for p, f in found.items()} == {pointer: code}
+    assert found[pointer].hint or code in ("bad-topic", "bad-url")
+
+
+@pytest.mark.parametrize("sink", ["file:", "file:out", "https://x.example/y", "topic:shipped", "s3://b/out", "gs:", TO_S3])
+def test_a_result_writer_that_writes_something_is_taken(registry: Registry, sink: str) -> None:
+    registry.deploy([("direct", reading({"Resource": S3}, ResultWriter={"Resource": sink}))])
+    registry.deploy([("mapped", reading({"Resource": S3}, {TO_S3: sink}, ResultWriter={"Resource": TO_S3}))])
+    registry.deploy([("shaped", reading({"Resource": S3}, ResultWriter={"WriterConfig": {"Transformation": "FLATTEN"}}))])
 
 
 @pytest.mark.parametrize("resource", ["task:split", "task:split@1", "topic:audit", "http://x.example/", "https://x.example/y?z=1"])

@@ -44,6 +44,7 @@ MACHINES: dict[str, dict[str, Any]] = {
     "again": {"Try": task("task:echo@1", Retry=[{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 3600, "MaxAttempts": 2}])},
     "breaks": {"Stop": {"Type": "Fail", "Error": "Planned", "Cause": "for the test"}},
     "serves": {"Serve": task("task:service@1")},
+    "reads": {"Each": {"Type": "Map", "ItemReader": {"Resource": "topic:orders"}, "ItemProcessor": EACH, "End": True}},
     "calls": {"Call": task("https://example.org/x")},
 }
 
@@ -211,6 +212,15 @@ def test_a_map_says_how_many_iterations_are_out(scene: Scene) -> None:
     inline = scene.explain("inline:1")
     assert [r.code for r in inline.reasons] == ["map", "signal", "signal", "signal"]
     assert "3 iterations at work" in inline.reasons[0].said
+
+
+def test_a_map_whose_items_nobody_reads_says_so(scene: Scene) -> None:
+    scene.started("reads:1")
+    found = scene.explain("reads:1")
+    assert [reason.code for reason in found.reasons] == ["map", "no-consumer"]
+    assert "'Each' waits for items to be read" in found.reasons[1].said
+    assert "topic:orders" in found.reasons[1].said
+    assert found.reasons[1].token
 
 
 def test_a_parallel_says_how_many_branches_are_out(scene: Scene) -> None:

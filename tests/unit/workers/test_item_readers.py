@@ -4,70 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from sfc_workers import item_readers
-from sfc_workers.item_readers import ITEM_BYTES_MAX, ItemReaders
-from sfc_workers.job import Job
+from sfc_workers.item_readers import ITEM_BYTES_MAX
 from sfc_workers.tasks import TaskError
 
-from sfc.adapters.embedded import EmbeddedLog
-from sfc.ports import Record, TopicSpec
-from sfc.wire import headers
-from sfc.wire.topics import Names
-
-FAILED, LIMIT = "States.ItemReaderFailed", "States.DataLimitExceeded"
-NAMES = Names("t")
-Answer = Callable[[httpx.Request], httpx.Response]
-
-
-class Site:
-    """``read`` gives the items of one job, or its error and cause."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder: Path | None = folder
-        self.log = EmbeddedLog.memory()
-        self.answer: Answer = lambda request: httpx.Response(404)
-
-    def portions(self, resource: str, parameters: Any = None, config: dict[str, Any] | None = None, **more: Any) -> list[dict[str, Any]]:
-        request = {"Parameters": parameters or {}, "ReaderConfig": {**(config or {}), **more}}
-        head = [(headers.TASK, f"read:{resource}".encode()), (headers.JOB, b"f/0/1/x")]
-        job = Job(Record("t.jobs", 0, 0, b"f", json.dumps(request).encode(), tuple(head), 0, None), lambda job: None)
-        readers = ItemReaders(self.log, NAMES, self.folder, httpx.MockTransport(self.answer))
-        return [json.loads(value) for value in readers.do(job).values]
-
-    def read(self, resource: str, parameters: Any = None, config: dict[str, Any] | None = None, **more: Any) -> Any:
-        try:
-            portions = self.portions(resource, parameters, config, **more)
-        except TaskError as e:
-            return e.error, e.cause
-        assert [p["Number"] for p in portions] == list(range(len(portions)))
-        assert [p["Last"] for p in portions] == [False] * (len(portions) - 1) + [True]
-        assert len({p["Reading"] for p in portions}) == 1
-        return [item for p in portions for item in p["Items"]]
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    folder = tmp_path / "items"
-    folder.mkdir()
-    made = Site(folder)
-    yield made
-    made.log.close()
-
-
-def put(site: Site, name: str, content: str | bytes) -> None:
-    assert site.folder is not None
-    file = site.folder / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(content if isinstance(content, bytes) else content.encode())
-
-
-CSV = {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}
+from sfc.ports import TopicSpec
+from tests.unit.workers.item_site import CSV, FAILED, LIMIT, Answer, Site, put
 
 
 @pytest.mark.parametrize(
@@ -89,7 +35,7 @@ CSV = {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}
         ("a\n1\n2\n3\n", {"MaxItems": 0}, [{"a": "1"}, {"a": "2"}, {"a": "3"}]),
     ],
 )
-def test_csv_is_texts_under_the_names_of_the_columns(site: Site, content: str, config: dict[str, Any], expected: Any) -> None:
+def test_csv_is_texts_under_the_names_of_the_columns(site: Site, paged: None, content: str, config: dict[str, Any], expected: Any) -> None:
     put(site, "rows.csv", content)
     assert site.read("file:rows.csv", config={**CSV, **config}) == expected
 
@@ -122,7 +68,7 @@ def test_wrong_csv_fails_the_reader(site: Site, content: str | bytes, config: di
         ("[12345678901234567890123]", {}, [12345678901234567890123]),
     ],
 )
-def test_json_and_json_lines(site: Site, content: str, config: dict[str, Any], expected: Any) -> None:
+def test_json_and_json_lines(site: Site, paged: None, content: str, config: dict[str, Any], expected: Any) -> None:
     put(site, "items", content)
     assert site.read("file:items", config=config) == expected
 
@@ -146,13 +92,68 @@ def test_wrong_json_fails_the_reader(site: Site, content: str | bytes, config: d
     assert cause in said
 
 
-def test_many_items_come_in_portions(site: Site) -> None:
+def test_many_items_come_in_pages(site: Site) -> None:
     items = [{"n": n, "fill": "x" * 1_000} for n in range(1_000)]
-    put(site, "items", json.dumps(items))
-    portions = site.portions("file:items")
-    assert len(portions) > 5
-    assert all(len(json.dumps(p)) <= 262_144 for p in portions)
-    assert site.read("file:items") == items
+    put(site, "items", json.dumps(items, indent=1))
+    pages = site.pages("file:items")
+    assert len(pages) > 5
+    assert all(len(json.dumps(p)) <= 140_000 for p in pages)
+    assert [item for p in pages for item in p["Items"]] == items
+    put(site, "numbers", json.dumps(list(range(2_500))))
+    assert [len(p["Items"]) for p in site.pages("file:numbers")] == [1_000, 1_000, 500]
+
+
+def test_a_page_has_whole_batches_where_they_fit(site: Site) -> None:
+    put(site, "numbers", json.dumps(list(range(2_500))))
+    assert [len(p["Items"]) for p in site.pages("file:numbers", Batch=300)] == [900, 900, 700]
+    put(site, "items", json.dumps(["x" * 1_000] * 400))
+    assert [len(p["Items"]) for p in site.pages("file:items", Batch=50)] == [100, 100, 100, 100]
+    assert [len(p["Items"]) for p in site.pages("file:items", Batch=200)] == [200, 200], "a page may be larger for a batch"
+    assert sum(len(p["Items"]) for p in site.pages("file:items", Batch=400)) == 400
+
+
+@pytest.mark.parametrize("kind", ["JSON", "JSONL", "CSV"])
+def test_a_file_that_changes_between_its_pages_fails_the_reader(site: Site, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(item_readers, "PAGE_ITEMS_MAX", 1)
+    content = {"JSON": "[1, 2, 3]", "JSONL": "1\n2\n3\n", "CSV": "a\n1\n2\n"}[kind]
+    put(site, "items", content)
+    first = site.page("file:items", InputType=kind)
+    assert len(first["Items"]) == 1
+    put(site, "items", content + " ")
+    with pytest.raises(TaskError, match="it was written to meanwhile") as raised:
+        site.page("file:items", InputType=kind, Cursor=first["Next"])
+    assert raised.value.error == FAILED
+
+
+def test_a_url_is_fetched_once_for_its_pages_and_again_by_another_worker(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(item_readers, "PAGE_ITEMS_MAX", 2)
+    asked: list[str] = []
+    content = "[1, 2, 3, 4, 5]"
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(200, text=content)
+
+    site.answer = answer
+    first = site.page("https://s.example/x")
+    second = site.page("https://s.example/x", Cursor=first["Next"])
+    assert (first["Items"], second["Items"], len(asked)) == ([1, 2], [3, 4], 1)
+    site.anew()
+    assert site.page("https://s.example/x", Cursor=second["Next"]) == {"Items": [5], "Next": None}
+    assert len(asked) == 2
+    content = "[1, 2, 3, 4, 5, 6]"
+    site.anew()
+    with pytest.raises(TaskError, match="it was written to meanwhile"):
+        site.page("https://s.example/x", Cursor=first["Next"])
+
+
+def test_what_may_go_better_is_tried_again(site: Site) -> None:
+    answers = [httpx.Response(503), httpx.Response(429), httpx.Response(200, text="[1]")]
+    site.answer = lambda request: answers.pop(0)
+    assert site.page("https://s.example/x")["Items"] == [1]
+    answers = [httpx.Response(503)] * 3
+    assert "503 came" in site.read("https://s.example/x")[1]
+    assert answers == []
 
 
 def test_an_item_as_large_as_a_payload_may_be_fits_a_portion_of_its_own(site: Site) -> None:
@@ -163,11 +164,9 @@ def test_an_item_as_large_as_a_payload_may_be_fits_a_portion_of_its_own(site: Si
     assert site.read("file:items")[0] == LIMIT
 
 
-def test_more_than_the_flow_can_keep_is_refused_and_may_be_read_in_part(site: Site) -> None:
+def test_more_than_a_flow_could_keep_is_read(site: Site) -> None:
     put(site, "items", "\n".join(['"' + "x" * 100_000 + '"'] * 40))
-    error, cause = site.read("file:items", InputType="JSONL")
-    assert error == LIMIT
-    assert "at most 3145728 can be kept" in cause
+    assert len(site.read("file:items", InputType="JSONL")) == 40
     assert len(site.read("file:items", InputType="JSONL", MaxItems=20)) == 20
 
 
@@ -291,7 +290,7 @@ def numbers(found: Any) -> Any:
     return [item["n"] for item in found]
 
 
-def test_a_topic_is_read_partition_after_partition(orders: Site) -> None:
+def test_a_topic_is_read_partition_after_partition(orders: Site, paged: None) -> None:
     assert numbers(orders.read("topic:orders")) == [0, 2, 4, 6, 8, 1, 3, 5, 7, 9]
     assert numbers(orders.read("topic:orders", MaxItems=6)) == [0, 2, 4, 6, 8, 1]
 
@@ -352,9 +351,26 @@ def test_a_topic_that_falls_silent_fails_the_reader(orders: Site, monkeypatch: p
     assert "gave nothing for 0.05 s, at offset 5" in orders.read("topic:orders", {"Partition": 0})[1]
 
 
-def test_portions_are_never_empty_but_for_no_items(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(item_readers, "PORTION_BYTES", 1)
-    put(site, "items", "[1, 2]")
-    assert [p["Items"] for p in site.portions("file:items")] == [[1], [2]]
-    put(site, "items", "[]")
-    assert [p["Items"] for p in site.portions("file:items")] == [[]]
+def test_the_end_of_a_range_is_fixed_when_its_first_page_is_read(orders: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(item_readers, "PAGE_ITEMS_MAX", 3)
+    first = orders.page("topic:orders")
+    assert first["Next"] == {"At": [[0, 3, 5], [1, 0, 5]], "Taken": 3}
+    producer = orders.log.producer()
+    producer.send("orders", b'{"n": 99}', b"k", [], 0)
+    producer.flush()
+    second = orders.page("topic:orders", Cursor=first["Next"])
+    assert numbers(second["Items"]) == [6, 8, 1]
+    third = orders.page("topic:orders", Cursor=second["Next"])
+    assert numbers(third["Items"]) == [3, 5, 7]
+    assert numbers(orders.page("topic:orders", Cursor=third["Next"])["Items"]) == [9]
+
+
+def test_records_that_are_deleted_between_the_pages_fail_the_reader(orders: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(item_readers, "PAGE_ITEMS_MAX", 3)
+    first = orders.page("topic:orders")
+    monkeypatch.setattr(orders.log, "starts", lambda partitions: dict.fromkeys(partitions, 4))
+    with pytest.raises(TaskError, match="the records of partition 0 of orders from offset 3 on are deleted: they begin at 4 now"):
+        orders.page("topic:orders", Cursor=first["Next"])
+    monkeypatch.setattr(orders.log, "describe", lambda topic: None)
+    with pytest.raises(TaskError, match="there is no topic orders any more"):
+        orders.page("topic:orders", Cursor=first["Next"])
