@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import random
 import signal
+import socket
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata
 
-from tests.services import LOCAL, Absent, free_port, has_java_and_maven
+from tests.services import LOCAL, Absent, has_java_and_maven
 
 NODES = (1, 2, 3)
 SMALL_DISK = 3  # the broker whose disk can be filled
@@ -29,6 +32,20 @@ def require() -> None:
         raise Absent("three brokers to kill are needed, as processes: install java 17+ and mvn", fails=in_ci)
 
 
+def quiet_port(*beside: int) -> int:
+    """A port on loopback that is free, together with those so far above it. Below those that connections get: whoever is dead for a while must
+    find his port free when he comes back."""
+    for port in random.sample(range(15_000, 31_000), 100):
+        with ExitStack() as probes:
+            try:
+                for above in beside or (0,):
+                    probes.enter_context(socket.socket()).bind(("127.0.0.1", port + above))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free ports found on 127.0.0.1")
+
+
 class Brokers:
     """Three brokers in a folder; replication 3, min.insync.replicas 2. ``disk_mb``: the size of the disk that can be filled; 0: none."""
 
@@ -40,7 +57,7 @@ class Brokers:
         self._out: set[int] = set()
         self.why_no_disk = self._mount(disk_mb) if disk_mb else "it was not asked for"
         started = subprocess.run(
-            [_SCRIPT, "start", str(folder), str(len(NODES)), str(self._port())],
+            [_SCRIPT, "start", str(folder), str(len(NODES)), str(quiet_port(0, 1, 2, 101, 102, 103))],
             capture_output=True,
             text=True,
             timeout=600,
@@ -53,14 +70,6 @@ class Brokers:
             raise RuntimeError(f"{_SCRIPT} could not start three brokers in {folder}:\n{started.stderr}")
         self.servers = started.stdout.strip().splitlines()[-1]
         self._admin = AdminClient({"bootstrap.servers": self.servers, "log_level": 0})
-
-    @staticmethod
-    def _port() -> int:
-        """The first of three ports, whose controllers listen 101 above."""
-        while True:
-            port = free_port()
-            if port < 60_000:
-                return port
 
     # -- processes --------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.acceptance.processes import Process
-from tests.services import free_port
+from tests.chaos.cluster import quiet_port
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = "tests.chaos.work"
@@ -27,7 +27,7 @@ class Member:
         self.name = f"{role}-{number}"
         self._folder = folder
         self._lives = 0
-        port = free_port() if role == "gateway" else 0
+        port = quiet_port() if role == "gateway" else 0
         self.url = f"http://127.0.0.1:{port}"
         data = folder / f"data-{self.name}"
         self._settings = {**settings, "SFC_INSTANCE": self.name, "SFC_PORT": str(port), "SFC_DATA": str(data)}
