@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from sfc.engine.rules import RULES
 from sfc.testing.simulation.kinds import Kind, Set, trap, up
 from sfc.testing.simulation.processes import Process
 from sfc.testing.simulation.world import MAX_POLL_S, World
@@ -88,6 +89,13 @@ def _leaves(world: World, chance: random.Random) -> None:
         world.leave(process)
 
 
+def _upgrade(world: World, chance: random.Random) -> None:
+    """An engine of a newer release joins: it may take what was closed, and nothing else."""
+    if all(process.rules == RULES for process in world.of("engine")):
+        world.happened("newer-release-joins")
+        world.add("engine").rules = RULES + 1
+
+
 def _store(kind: str) -> Set:
     """The machine comes back without its disk, or with what stood on it a while ago."""
 
@@ -154,6 +162,7 @@ CRASHES: dict[str, Kind] = {
     "rebalance-in-mid-batch": Kind(4, _rebalance_in_mid_batch),
     "join-in-mid-interval": Kind(3, _joins),
     "clean-shutdown": Kind(2, _leaves),
+    "newer-release-joins": Kind(2, _upgrade),
     "store-lost": Kind(2, _store("store-lost")),
     "store-stale": Kind(3, _store("store-stale")),
     "parent-shard-fails-over": Kind(3, _parent_fails_over),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sfc.engine.commands import Resume, Signal
+from sfc.engine.rules import RULES
 from sfc.ports import Partition
 from sfc.testing.simulation.births import tell
 from sfc.testing.simulation.blueprints import TOPICS
@@ -12,6 +13,7 @@ from sfc.testing.simulation.worker import Worker
 from sfc.testing.simulation.world import NAMES, SHARDS, World
 
 ROUNDS_MAX = 1_500
+UPGRADE_ROUNDS = 80  # longer than an engine waits that was fenced
 IDLE_MS = 250  # what a round without work takes
 IDLE_ROUNDS = 16  # in a row, at first: members that are gone are put out of their groups by then, roles are made anew
 IDLE_ROUNDS_LATER = 3
@@ -20,6 +22,7 @@ IDLE_ROUNDS_LATER = 3
 def let_end(world: World) -> None:
     """Breaks ``everything-ends`` when something does not."""
     calm(world)
+    _finish_upgrade(world)
     idle, patience = 0, IDLE_ROUNDS
     for _ in range(ROUNDS_MAX):
         done = sum(world.turn(process) for process in list(world.processes) if process.runnable)
@@ -58,6 +61,27 @@ def calm(world: World) -> None:
         process.log.lagging = process.log.definitions_lag = 0
         if isinstance(process.role, Worker):
             process.role.calm = True
+
+
+def _finish_upgrade(world: World) -> None:
+    """Where a newer release has joined: engines of the old one close what is theirs, and leave."""
+    newer = [p for p in world.of("engine") if p.rules > RULES]
+    if not newer:
+        return
+    if len(newer) == len(world.of("engine")):
+        world.add("engine")
+    for process in newer:
+        world.leave(process)
+    for _ in range(UPGRADE_ROUNDS):
+        for process in world.processes:
+            if process.runnable:
+                world.turn(process)
+        world.clock.advance(IDLE_MS)
+    older = world.of("engine")
+    for _ in range(2):
+        world.add("engine").rules = RULES + 1
+    for process in older:
+        world.leave(process)
 
 
 def _committing(world: World) -> bool:

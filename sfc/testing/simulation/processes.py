@@ -6,12 +6,16 @@ import copy
 import random
 from collections.abc import Callable
 from typing import Protocol
+from unittest.mock import patch
 
 from sfc.adapters.embedded import EmbeddedLog
 from sfc.adapters.memory_store import MemoryStateStore
 from sfc.engine.program import Program
+from sfc.engine.rules import RULES
 from sfc.errors import SfcError
 from sfc.ports import Clock
+from sfc.runtime import taking
+from sfc.runtime.attempts import Attempts
 from sfc.runtime.bridge import BridgeRole
 from sfc.runtime.control import ControlRole
 from sfc.runtime.definitions import Definitions
@@ -59,11 +63,14 @@ class Process:
         clock: VirtualClock,
         chance: random.Random,
         happened: Callable[[str], None],
-        make: Callable[[FaultyLog, SkewedClock, MemoryStateStore], Role],
+        make: Callable[[Process], Role],
         torn: Callable[[int, list[bytes]], None],
     ) -> None:
         self.name = name
         self.store = MemoryStateStore()
+        self.rules = RULES
+        self._lives = 1
+        self.attempts = Attempts(f"{name}-1")
         self._torn = torn
         self.clock = SkewedClock(clock)
         self._virtual = clock
@@ -87,9 +94,15 @@ class Process:
 
     def step(self) -> int:
         """One turn. A failure costs it a pause and its role; a crash everything that it had not given to the log."""
+        if vars(taking)["RULES"] == self.rules:
+            return self._step()
+        with patch.object(taking, "RULES", self.rules):  # two releases are at work
+            return self._step()
+
+    def _step(self) -> int:
         try:
             if self.role is None:
-                self.role = self._make(self.log, self.clock, self.store)
+                self.role = self._make(self)
                 return 1
             return self.role.step(0.0)
         except Crash:
@@ -115,6 +128,8 @@ class Process:
         self.log.traps.dead = True
         self.role = None
         self.log = self._new_log()
+        self._lives += 1
+        self.attempts = Attempts(f"{self.name}-{self._lives}")
         self.up_ms = self._virtual.ran_ms + down_ms
 
     def _close(self) -> None:
@@ -157,5 +172,5 @@ class Intake:
             role.close()
 
 
-def engine(log: FaultyLog, names: Names, shards: int, clock: Clock, store: MemoryStateStore) -> Lane:
-    return Lane(log, names, shards, SharedDefinitions(log, names), store, clock, _LIMITS)
+def engine(log: FaultyLog, names: Names, shards: int, clock: Clock, store: MemoryStateStore, attempts: Attempts | None = None) -> Lane:
+    return Lane(log, names, shards, SharedDefinitions(log, names), store, clock, _LIMITS, attempts)

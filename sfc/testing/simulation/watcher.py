@@ -129,6 +129,8 @@ class Watcher:
         expected = self.intervals.pop(state.number, before.interval + 1)
         if state.interval != expected:
             self._fail("intervals-are-dense", f"shard {state.number} committed interval {state.interval} behind {before.interval}")
+        if state.rules != before.rules and not (state.rules > before.rules and before.closed):
+            self._fail("rules-change-over-a-closed-shard", f"shard {state.number} went from rules {before} to {state.rules}")
         if state.next_offset < before.next_offset or state.clock_ms < before.clock_ms:
             self._fail("positions-never-go-back", f"shard {state.number} went from {before} to {state}")
 
