@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from sfc.asl import Machine, compile_machine
+from sfc.engine.commands import Complete
 from sfc.testing import TaskFailed
 from sfc.testing.mocks import Answer, Mocks
 
@@ -47,6 +48,17 @@ def _refuse_odd(value: Any) -> Any:
     return value
 
 
+def _page_of_ten(request: Any) -> Any:
+    """The numbers below ten, three at a time; as an ItemReader's job gives them."""
+    at = request.get("Cursor", 0)
+    return {"Items": list(range(at, min(at + 3, 10))), "Next": at + 3 if at + 3 < 10 else None}
+
+
+def _written(request: Any) -> Any:
+    """What a ResultWriter's job answers."""
+    return {"Bucket": "b", "Key": "manifest.json", "Of": sorted(request["Sizes"])} if request["Status"] == "MANIFEST" else {"Size": 7}
+
+
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "echo": lambda value: value,
     "double": lambda value: value * 2,
@@ -54,6 +66,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "keys": sorted,
     "total": sum,
     "refuse-odd": _refuse_odd,
+    "page-of-ten": _page_of_ten,
 }
 
 
@@ -99,7 +112,10 @@ def _case(row: dict[str, Any]) -> Case:
 
 
 def answer_of(case: Case, state: str, attempt: int, token: str, value: Any) -> Answer:
-    """What the service says to a job. Raises KeyError for a state without mocks."""
+    """What the service says to a job. What is to be written is written. Raises KeyError for a state without
+    mocks."""
+    if isinstance(value, dict) and "MapRunArn" in value:
+        return Answer(Complete(token, _written(value)))
     answers = case.mocks[state]
     one = answers[min(attempt, len(answers)) - 1]
     return Mocks({state: [one]}, case.machine).answer(state, token, value)

@@ -155,7 +155,7 @@ class History:
             run.keeps = False
         if not run.keeps and run.gone < 0:
             run.gone = event.offset
-        if self.scheduled is not None and isinstance(event, e.TaskScheduled | e.ItemReaderScheduled):
+        if self.scheduled is not None and isinstance(event, e.TaskScheduled | e.ItemReaderScheduled | e.ResultWriterScheduled):
             self.scheduled.append((found.flow, found.run, event.seq))
         if run.whole:
             self._fold(found, event, run)

@@ -25,9 +25,10 @@ def test_the_table_has_every_state_type_in_both_languages_and_every_kind_of_targ
         for state in case.machine.states.values():
             kind = "distributed Map" if isinstance(state, MapState) and state.distributed else state.kind
             kinds.add((kind, "JSONata" if state.jsonata else "JSONPath"))
-        targets |= {target.kind for target in program_of(case.name).targets.values()}
+        program = program_of(case.name)
+        targets |= {target.kind for target in (*program.targets.values(), *program.writers.values())}
     assert kinds == {(kind, language) for kind in (*ENTER, "distributed Map") for language in ("JSONPath", "JSONata")}
-    assert targets == {"task", "topic", "http", "signal", "flow"}
+    assert targets == {"task", "topic", "http", "signal", "flow", "reader", "writer"}
 
 
 @pytest.mark.parametrize("name", table())
