@@ -71,7 +71,7 @@ class Engine:
         while self.metric("sfc_shards_owned") < shards:
             if self.process.poll() is not None or time.monotonic() > until_s:
                 raise SystemExit(self._told.read_text()[-4_000:])
-            time.sleep(0.01)
+            time.sleep(0.03)
         return time.monotonic() - self.began_s
 
     def kill(self) -> None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from sfc.runtime.answers import Answers
 
 
+FENCES_AT_ONCE = 8
+
+
 class Shared:
     """A role that others use too: its thread only steps it, and it is closed with the process."""
 

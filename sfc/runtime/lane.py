@@ -15,6 +15,7 @@ from sfc.runtime import metrics
 from sfc.runtime.attempts import Attempts, stopped_before
 from sfc.runtime.checkpoint import Place
 from sfc.runtime.definitions import Definitions
+from sfc.runtime.fences import Fences
 from sfc.runtime.fixed import joined
 from sfc.runtime.intake import DefinitionsBehind
 from sfc.runtime.outlets import Outlets
@@ -64,6 +65,7 @@ class Lane:
         fixed: Sequence[int] | None = None,
         *,
         standby: bool = False,
+        fences_at_once: int = 1,
     ) -> None:
         self._log_port = log
         self._names = names
@@ -89,6 +91,7 @@ class Lane:
         self._ahead: dict[int, tuple[Record, int]] = {}  # what a shard waits before: for this engine's clock, or for its definitions
         self._commit_due_s: dict[int, float] = {}
         self._group_commit_due_s = 0.0
+        self._fences = Fences(log, names, fences_at_once)
         self._standby = Standby(log, names, shards, store, clock) if standby else None
         definitions.load()
         self._consumer: Consumer = joined(
@@ -344,6 +347,7 @@ class Lane:
         self._stopped.pop(number, None)
         self._fenced.pop(number, None)
         self._ahead.pop(number, None)
+        self._fences.drop(number)
         if number in self._to_take:
             self._to_take.remove(number)
         if self._taking is not None and self._taking.number == number:
@@ -352,6 +356,8 @@ class Lane:
     def _take_assigned(self) -> None:
         """One shard after the other, and of a turn no more than a slice: those that are here go on meanwhile."""
         until_s = self._clock.monotonic_s() + TAKING_SLICE_S
+        if self._to_take and self._taking is None and self._clock.monotonic_s() >= self._take_again_s:
+            self._fences.take(self._to_take)
         while self._to_take and self._clock.monotonic_s() >= self._take_again_s:
             number = self._to_take[0]
             try:
@@ -388,7 +394,15 @@ class Lane:
             now_s = self._clock.monotonic_s()
             known = self._place if now_s < self._place_until_s else None
             self._taking = taking = Taking(
-                number, self._log_port, self._names, self._store, self._definitions, self._clock, self._attempts, known
+                number,
+                self._log_port,
+                self._names,
+                self._store,
+                self._definitions,
+                self._clock,
+                self._attempts,
+                known,
+                self._fences.pop(number),
             )
             if known is None:
                 self._place, self._place_until_s = taking.place, now_s + PLACE_S
@@ -461,6 +475,7 @@ class Lane:
         for shard in shards:
             shard.drop()
         self._leave_taking()
+        self._fences.close()
 
     def _start_again(self, why: LogError) -> None:
         """A producer is spent, or a commit's outcome is unclear: new producers, and every shard from the log (EXACTLY-ONCE 23)."""

@@ -25,7 +25,8 @@ _LOOK_AT_CLOCK = 500  # flows between two looks at the clock
 class Taking:
     """Making it fences the shard's former owner. ``step`` until it says True; then ``state``, ``fence`` and the rest are the shard's.
 
-    ``place``: where it is known. Between two steps the lane's other shards go on. Nothing is decided and nothing is sent meanwhile.
+    ``place``, ``fence``: where it is known, or taken already. Between two steps the lane's other shards go on. Nothing is decided and
+    nothing is sent meanwhile.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Taking:
         clock: Clock,
         attempts: Attempts | None = None,
         place: Place | None = None,
+        fence: Transaction | None = None,
     ) -> None:
         self.number = number
         self._log_port = log
@@ -48,14 +50,14 @@ class Taking:
         self._store = store
         self._clock = clock
         self._programs = Programs(number, definitions)
-        definitions.read_to_end()  # every version that its flows may have (EXACTLY-ONCE 32)
-        self.place: Place = place or place_of(log, names)
-        self.fence: Transaction = log.transaction(names.transactional_id(number))
+        self.fence: Transaction = fence or log.transaction(names.transactional_id(number))
         self.state: ShardState | None = None
         self.timers = Timers()
         self.open: list[tuple[str, str]] = []  # flows and tokens of exactly-once jobs without reply that may be done (EXACTLY-ONCE 31)
         self._looking: Iterator[None] | None = None
         try:
+            self.place: Place = place or place_of(log, names)
+            definitions.read_to_end()  # every version that its flows may have (EXACTLY-ONCE 32)
             self._restore = Restore(log, names, number, store, self.place, clock)
         except BaseException:
             self.fence.close()

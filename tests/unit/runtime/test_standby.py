@@ -13,6 +13,7 @@ from sfc.errors import BadInput, LogUnavailable
 from sfc.runtime import standby
 from sfc.runtime.checkpoint import place_of
 from sfc.runtime.definitions import Definitions
+from sfc.runtime.fences import Fences
 from sfc.runtime.lane import Lane, LaneLimits
 from sfc.runtime.restore import Restore
 from sfc.runtime.standby import Standby
@@ -200,3 +201,35 @@ def test_a_list_of_shards_is_read(listed: str, shards: list[int] | None) -> None
 def test_a_list_of_shards_that_are_not_there_is_refused(listed: str) -> None:
     with pytest.raises(BadInput, match="0-7"):
         own_shards(listed, 8)
+
+
+def test_fences_are_taken_ahead_and_each_goes_with_its_shard(bench: Bench) -> None:
+    lane = Lane(
+        bench.log, NAMES, SHARDS, Definitions(bench.log, NAMES), MemoryStateStore(), SystemClock(), LaneLimits(interval_s=0.02),
+        fences_at_once=4,
+    )  # fmt: skip
+    for n in range(10):
+        bench.start(f"twice:{n}", n)
+    bench.run([lane], lambda: len(bench.answers) == 10)
+    assert sorted(lane.shards) == [0, 1]
+    lane.close()
+    ahead = Fences(bench.log, NAMES, 4)
+    ahead.take([0, 1])
+    fence = ahead.pop(0)
+    assert fence is not None
+    ahead.take([1])
+    ahead.drop(1)
+    assert ahead.pop(1) is None
+    fence.close()
+    ahead.close()
+
+
+def test_a_fence_that_is_not_to_be_had_is_told_to_who_needs_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(transactional_id: str) -> Any:
+        raise LogUnavailable("no broker")
+
+    monkeypatch.setattr(bench.log, "transaction", away)
+    ahead = Fences(bench.log, NAMES, 4)
+    ahead.take([0, 1])
+    assert ahead.pop(0) is None
+    ahead.close()
