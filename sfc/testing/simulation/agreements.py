@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sfc.engine import events as e
-from sfc.engine.commands import ChildEnded, Command, HoldChild, Parent, Start, Stop
+from sfc.engine.commands import ChildEnded, Command, HoldChild, Origin, Parent, Start, Stop
 from sfc.engine.flow import Flow
 
 ID_CHARACTERS_MAX = 200
@@ -19,15 +19,17 @@ def wrong_child(flow_id: str, blueprint: str, parent: Parent) -> str:
 
 
 def lacks_source(command: Command, source: str) -> bool:
-    """Whether the command is one that flows send each other, and nothing tells which shard has sent it as its how-manieth."""
+    """Whether the command is one whose appender may repeat himself, and nothing tells who it is: what flows send each other, and starts
+    for records of topics."""
     match command:
         case Start(parent=Parent()) | ChildEnded() | HoldChild():
-            sent = True
-        case Stop(child_of=token):
-            sent = bool(token)
+            return not source.startswith("shard/")
+        case Stop(child_of=token) if token:
+            return not source.startswith("shard/")
+        case Start(origin=Origin(kind="topic")):
+            return not source.startswith(("trigger/", "control/", "shard/"))
         case _:
-            sent = False
-    return sent and not source.startswith("shard/")
+            return False
 
 
 def wrong_attempt(flow: Flow, event: e.AnyEvent) -> bool:

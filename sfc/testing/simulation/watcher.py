@@ -58,9 +58,9 @@ class Watcher:
         """Reads what is new, and checks it."""
         for record in self._commands.new():
             seen = self.commands.take(record)
-            self.sources.command(seen)
             if seen.command is not None and lacks_source(seen.command, seen.source):
-                self._fail("flows-speak-with-marks", f"{type(seen.command).__name__} to {seen.flow} at offset {record.offset} has no mark")
+                self._fail("commands-have-marks", f"{type(seen.command).__name__} to {seen.flow} at offset {record.offset} has no mark")
+            self.sources.command(seen)
         self._look_at_sources()
         history = self._history.new()
         states = self._state.new()
