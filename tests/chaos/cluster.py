@@ -33,8 +33,8 @@ def require() -> None:
 
 
 def quiet_port(*beside: int) -> int:
-    """A port on loopback that is free, together with those so far above it. Below those that connections get: whoever is dead for a while must
-    find his port free when he comes back."""
+    """A port on loopback that is free, together with those so far above it. Below those that connections get: whoever is dead for a while
+    must find his port free when he comes back."""
     for port in random.sample(range(15_000, 31_000), 100):
         with ExitStack() as probes:
             try:
