@@ -94,7 +94,17 @@ class Progress:
         self._partition = partition
         self._clock = clock
         self._due_s = clock.monotonic_s() + EACH_S
+        self._old_s = clock.monotonic_s() + self._young_s
         self._records = 0
+
+    @property
+    def _young_s(self) -> float:
+        return self._place.age_ms_max / 4000
+
+    def old(self) -> bool:
+        """Whether the shard has been idle so long that its record should be written for the checkpoint's sake: an older one would not
+        outlive a night."""
+        return self._clock.monotonic_s() > self._old_s
 
     def before_commit(self, records: int, interval: int) -> bytes | None:
         """The checkpoint to store together with what the coming commit changes; None while none is due. ``records``: about how many the
@@ -104,6 +114,7 @@ class Progress:
         if now_s < self._due_s and self._records < EACH_RECORDS:
             return None
         self._due_s = now_s + EACH_S
+        self._old_s = now_s + self._young_s
         self._records = 0
         at_ms = self._clock.now_ms()
         try:

@@ -17,6 +17,8 @@ from sfc.errors import LogUnavailable, ProducerFailed, ShardStopped
 from sfc.ports import Partition, TopicSpec
 from sfc.runtime import checkpoint
 from sfc.runtime.checkpoint import Checkpoint, Place, Progress, place_of, read_checkpoint, why_not
+from sfc.runtime.definitions import Definitions
+from sfc.runtime.lane import Lane
 from sfc.runtime.restore import Restore
 from sfc.wire.partition import partition_of
 from sfc.wire.state import decode_flow, encode_flow, encode_shard, interval_headers, shard_key
@@ -315,3 +317,29 @@ def test_a_shard_that_goes_while_it_is_restored_is_let_go(bench: Bench, monkeypa
     assert not lane._taking
     assert not lane._to_take
     lane.close()
+
+
+def test_a_shard_that_is_idle_for_hours_keeps_its_checkpoint_young() -> None:
+    clock = Stubborn()
+    bench = Bench(EmbeddedLog.memory(clock=clock))
+    bench.set_up()
+    store = MemoryStateStore()
+    lane = Lane(bench.log, NAMES, SHARDS, Definitions(bench.log, NAMES), store, clock)
+
+    def at_ms() -> int:
+        settle(bench, [lane], 5)
+        clock.now_s += 1  # longer than an interval
+        settle(bench, [lane], 5)
+        found = read_checkpoint(store.checkpoint(HOME))
+        return found.at_ms if found is not None else 0
+
+    bench.start("nap:a", 1)
+    bench.start("nap:b", 1)
+    bench.start("twice:a", 1)
+    first = at_ms()
+    clock.now_s += 10
+    assert at_ms() == first
+    clock.now_s += 4 * 3_600
+    assert at_ms() > first + 3_600_000
+    lane.close()
+    bench.log.close()
