@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -44,11 +45,18 @@ def list_dead_letters(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most, newest first.")] = 50,
     cursor: Annotated[str, typer.Option(help="Where to go on: as the page before says.")] = "",
     state: Annotated[State, typer.Option(help="What became of them.")] = State.OPEN,
+    reason: Annotated[str, typer.Option(help="Only those of this reason.")] = "",
+    topic: Annotated[str, typer.Option(help="Only those that came from this topic.")] = "",
     as_json: Json = False,
 ) -> None:
     """List dead letters, newest first."""
     with context.client() as gateway:
-        page = gateway.dead_letters(limit=limit, cursor=cursor, state=state.value)
+        if reason or topic:
+            if cursor:
+                raise typer.BadParameter("--cursor goes on behind a page of all: with --reason or --topic say a larger --limit")
+            page: dict[str, Any] = {"dead_letters": list(islice(_matching(gateway, state, reason, topic), limit))}
+        else:
+            page = gateway.dead_letters(limit=limit, cursor=cursor, state=state.value)
     columns = [
         Column("id", lambda d: str(d["id"]), whole=True),
         Column("time", lambda d: output.local_time(d.get("at_ms")), whole=True),
@@ -57,7 +65,7 @@ def list_dead_letters(
         Column("from", lambda d: f"{d['topic']}-{d['partition']}@{d['offset']}"),
         Column("detail", lambda d: output.shortened(d.get("detail") or "")),
     ]
-    output.print_rows(page["dead_letters"], columns, as_json=as_json, none="no dead letters")
+    output.print_rows(page["dead_letters"], columns, as_json=as_json, none="no such dead letters" if reason or topic else "no dead letters")
     if page.get("next_cursor") and not as_json:
         output.error_console().print(f"there are more: --cursor {page['next_cursor']}", markup=False)
 
@@ -116,8 +124,12 @@ def _each(verb: str, done: str, chosen: Chosen, act: Callable[[Client, str], Any
         raise typer.BadParameter("name the dead letters, or say --all")
     with context.client() as gateway:
         ids = chosen.ids or _open(gateway, chosen)
-        if chosen.everything and ids and not bulk.agreed(verb, len(ids), yes=yes, thing="dead letter"):
-            raise typer.Abort
+        if chosen.everything and not bulk.agreed(verb, len(ids), yes=yes, thing="dead letter"):
+            if ids:
+                raise typer.Abort
+            if as_json:
+                output.print_json([])
+            return
         answers = []
         with output.progress(verb, len(ids)) as bar:
             for letter in ids:
@@ -134,8 +146,12 @@ def _each(verb: str, done: str, chosen: Chosen, act: Callable[[Client, str], Any
 
 def _open(gateway: Client, chosen: Chosen) -> list[str]:
     """Ids of all that are open. A list: what is resolved leaves the pages."""
-    letters = bulk.pages(gateway.dead_letters, "dead_letters", state=State.OPEN.value)
-    return [d["id"] for d in letters if chosen.reason in ("", d["reason"]) and chosen.topic in ("", d["topic"])]
+    return [d["id"] for d in _matching(gateway, State.OPEN, chosen.reason, chosen.topic)]
+
+
+def _matching(gateway: Client, state: State, reason: str, topic: str) -> Iterator[dict[str, Any]]:
+    letters = bulk.pages(gateway.dead_letters, "dead_letters", state=state.value)
+    return (d for d in letters if reason in ("", d["reason"]) and topic in ("", d["topic"]))
 
 
 @app.command()

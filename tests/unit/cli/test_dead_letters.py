@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -85,3 +86,19 @@ def test_all_asks_first_on_a_terminal(gateway: Gateway, monkeypatch: pytest.Monk
 def test_what_is_unclear_is_a_usage_error(gateway: Gateway, words: list[str]) -> None:
     assert run(*words)[0] == 2
     assert not gateway.asked
+
+
+def test_those_of_a_reason_or_a_topic_are_listed_from_all_pages(gateway: Gateway) -> None:
+    code, out = run("list", "--reason", "not-json", "--json")
+    assert (code, [json.loads(line)["id"] for line in out.splitlines()]) == (0, ["a-0-1", "b-0-1"])
+    assert [json.loads(line)["id"] for line in run("list", "--topic", "b", "--json")[1].splitlines()] == ["b-0-1"]
+    assert [json.loads(line)["id"] for line in run("list", "--reason", "not-json", "--limit", "1", "--json")[1].splitlines()] == ["a-0-1"]
+    assert run("list", "--reason", "nope") == (0, "no such dead letters\n")
+    assert run("list", "--reason", "not-json", "--cursor", "x")[0] == 2
+
+
+@pytest.mark.parametrize("verb", ["replay", "discard"])
+def test_a_choice_that_matches_nothing_says_so(gateway: Gateway, verb: str) -> None:
+    assert run(verb, "--all", "--reason", "nope") == (0, "no such dead letters\n")
+    assert run(verb, "--all", "--topic", "nope", "--yes", "--json") == (0, "no such dead letters\n[]\n")
+    assert gateway.asked == []
