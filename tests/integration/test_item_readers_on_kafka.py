@@ -1,4 +1,4 @@
-"""Distributed Maps that read their items from a range of a topic and from a file, on a real Kafka."""
+"""Distributed Maps that read their items from a range of a topic and from files, and have results written, on a real Kafka."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sfc_workers.common import CommonWorker
 
-from sfc.ports import TopicSpec
+from sfc.ports import Partition, TopicSpec
 from tests.acceptance.processes import wait_for
 from tests.integration.installation import Installation, installation
 
@@ -22,7 +22,9 @@ S3 = "arn:aws:states:::s3:getObject"
 def sfc(kafka: str, tmp_path: Path) -> Iterator[Installation]:
     with installation(kafka, tmp_path / "data") as running:
         site = running.site
-        running.crew.add("common", lambda: CommonWorker(site.log, site.names, running.definitions, items_dir=tmp_path))
+        running.crew.add(
+            "common", lambda: CommonWorker(site.log, site.names, running.definitions, items_dir=tmp_path, results_dir=tmp_path)
+        )
         wait_for("the worker's being ready", lambda: running.crew.ready)
         yield running
 
@@ -66,3 +68,37 @@ def test_a_range_of_a_topic_and_a_file_are_gone_over(sfc: Installation, tmp_path
         [error] = [event["output"] for event in sfc.index.history(flow) if event.get("caught")]
         assert error["Error"] == "States.ItemReaderFailed"
         assert cause in error["Cause"]
+
+
+def writing(name: str, writer: dict[str, Any]) -> dict[str, Any]:
+    document = blueprint(name, {"Resource": "file:numbers.jsonl", "ReaderConfig": {"InputType": "JSONL"}})
+    each = {**document["States"]["Each"], "ResultWriter": writer}
+    return {**document, "States": {**document["States"], "Each": each}}
+
+
+@pytest.mark.timeout(120)
+def test_more_items_than_a_page_has_are_gone_over_and_written_to_files_and_to_a_topic(sfc: Installation, tmp_path: Path) -> None:
+    numbers = list(range(1_300))
+    (tmp_path / "numbers.jsonl").write_text("".join(f"{n}\n" for n in numbers))
+    topic = f"results-{uuid.uuid4().hex[:8]}"
+    config = {"OutputType": "JSONL", "Transformation": "COMPACT"}
+    sfc.deploy(
+        writing("to-files", {"Resource": "file:", "Parameters": {"Bucket": "b", "Prefix": "out"}, "WriterConfig": config}),
+        writing("to-a-topic", {"Resource": f"topic:{topic}", "WriterConfig": config}),
+    )
+    sfc.site.log.create([TopicSpec(topic, 1)])
+    files, records = sfc.start("to-files", "a", {}), sfc.start("to-a-topic", "a", {})
+    assert sfc.end_of(files, 60).status == "SUCCEEDED"
+    place = sfc.output_of(files)["ResultWriterDetails"]
+    manifest = json.loads((tmp_path / place["Bucket"] / place["Key"]).read_bytes())
+    parts = [(tmp_path / "b" / file["Key"]).read_bytes() for file in manifest["ResultFiles"]["SUCCEEDED"]]
+    assert len(parts) > 1
+    assert sorted(int(line) for part in parts for line in part.splitlines()) == numbers
+    assert sfc.end_of(records, 60).status == "SUCCEEDED"
+    reader = sfc.site.log.reader({Partition(topic, 0): 0})
+    found: list[tuple[bytes, bytes]] = []
+    while len(found) < len(numbers):
+        found += [(record.key or b"", record.value or b"") for record in reader.take(2_000, 5)]
+    reader.close()
+    assert sorted(int(key) for key, _ in found) == numbers
+    assert all(key == value for key, value in found)

@@ -121,3 +121,29 @@ def test_a_step_s_reader_is_mocked_too() -> None:
 def test_a_map_without_a_reader_takes_no_mock() -> None:
     with pytest.raises(BadInput, match="only Task states, and Maps with an ItemReader, are answered"):
         run(machine(), [], mocks={"M": [{"return": []}]})
+
+
+WRITER = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b", "Prefix.$": "$[0]"}}
+
+
+def test_what_a_result_writer_would_write_is_told_and_the_result_says_where() -> None:
+    outcome = run(machine(ResultWriter=WRITER, ToleratedFailureCount=1), ["a", "bad", "c"], mocks={"P": work})
+    details = outcome.output["ResultWriterDetails"]
+    run_id = outcome.output["MapRunArn"].rpartition(":")[2]
+    assert len(run_id) == 36
+    assert outcome.output["MapRunArn"].endswith(f"/M:{run_id}")
+    assert details == {"Bucket": "b", "Key": f"a/{run_id}/manifest.json"}
+    assert outcome.written == {"M": ["a", "c"]}
+    assert run(machine(), ["a"], mocks={"P": work}).written == {}
+
+
+def test_a_result_writer_without_a_resource_shapes_the_result() -> None:
+    flat = {"WriterConfig": {"OutputType": "JSON", "Transformation": "FLATTEN"}}
+    outcome = run(machine(ResultWriter=flat), [["a", "b"], "c"], mocks={"P": work})
+    assert (outcome.output, outcome.written) == (["a", "b", "c"], {})
+
+
+def test_a_result_writer_s_parameters_that_can_not_be_made_fail_the_map_before_it_begins() -> None:
+    wrong = {**WRITER, "Parameters": {"Bucket.$": "$.nowhere"}}
+    outcome = run(machine(ResultWriter=wrong), ["a"], mocks={"P": work})
+    assert (outcome.status, outcome.error, outcome.path) == ("FAILED", "States.Runtime", ["M"])
