@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import NamedTuple
 
-from sfc.engine.commands import Command, DispatchFailed, Hold, HoldChild, Pause, Resume, Start, Tick
+from sfc.engine.commands import ChildEnded, Command, Dispatched, DispatchFailed, Hold, HoldChild, Pause, Resume, Start, Stop, Tick
 from sfc.errors import MalformedRecord
 from sfc.ports import Record
 from sfc.wire.commands import decode_command
@@ -52,6 +52,9 @@ class CommandsSeen:
         self.by_offset: list[list[Seen]] = [[] for _ in range(shards)]
         self.starts: dict[str, list[Seen]] = {}
         self.not_dispatched: set[str] = set()  # tokens
+        self.dispatched: list[str] = []  # tokens, since the last look
+        self.children_ended: set[tuple[str, int]] = set()  # tokens, with places in a Map
+        self.children_stopped: set[tuple[str, str]] = set()  # ids, with the tokens by which they were started
         self._marks: list[dict[str, tuple[int, ...]]] = [{} for _ in range(shards)]
         self._subjects: list[dict[str, _Line]] = [{} for _ in range(shards)]
         self._flows: dict[str, _Line] = {}
@@ -88,6 +91,12 @@ class CommandsSeen:
                 self.starts.setdefault(seen.flow, []).append(seen)
             case DispatchFailed(token=token):
                 self.not_dispatched.add(token)
+            case Dispatched(token=token):
+                self.dispatched.append(token)
+            case ChildEnded(token=token, index=index):
+                self.children_ended.add((token, index))
+            case Stop(child_of=token) if token:
+                self.children_stopped.add((seen.flow, token))
             case Hold(subject=subject, revision=revision, held=held):
                 line = self._subjects[shard].setdefault(subject, _Line())
                 if revision > line.revision:

@@ -10,6 +10,7 @@ from sfc.engine.evolve import evolve, kept
 from sfc.engine.flow import Flow
 from sfc.engine.shard import version_subjects
 from sfc.testing.simulation.agreements import HeldAnswers, wrong_attempt, wrong_child
+from sfc.testing.simulation.awaited import Awaited
 from sfc.testing.simulation.commands_seen import CommandsSeen
 from sfc.wire.history import HistoryRecord
 from sfc.wire.state import encode_flow
@@ -49,6 +50,8 @@ class Histories:
         self._commands = commands
         self._fail = fail
         self._held_answers = HeldAnswers()
+        self._awaited = Awaited(commands)
+        self._topics: set[str] = set()  # tokens of topic states
         self._groups = groups
         self.lives: dict[str, Life] = {}
         self.all: dict[tuple[str, int], Life] = {}
@@ -71,6 +74,8 @@ class Histories:
         flow = life.flow
         if flow is not None and (left := self._held_answers.left(flow)):
             self._fail("held-answers-are-taken", f"{life.id} went on, and {left} is open though its answer was there")
+        if flow is not None and (alone := self._awaited.left(flow)):
+            self._fail("children-are-awaited-or-stopped", f"{life.id} does not wait for {alone} any more, which run on")
         if flow is not None and record.summary.status != flow.status:
             self._fail("summary-is-fold", f"{life.id}: the summary says {record.summary.status}, the fold {flow.status}")
 
@@ -141,6 +146,8 @@ class Histories:
                 due_ms = flow.due_ms
             case _:
                 return
+        if isinstance(event, e.TaskTimedOut) and flow.branches[event.branch].token in self._topics:
+            self._fail("topic-states-end", f"{life.id}: event {event.seq} is the timeout of a topic state: nobody said that it was done")
         fired_ms = min(self._commands.fired_ms(life.shard, event.offset), event.at_ms)
         if due_ms > fired_ms:
             self._fail("no-timer-early", f"{life.id}: {type(event).__name__} {event.seq} was due at {due_ms} and came by {fired_ms}")
@@ -149,6 +156,8 @@ class Histories:
         flow = life.flow
         if isinstance(event, e.TaskScheduled):
             self.dispatched.append((life, event))
+            if event.task.startswith("topic:"):
+                self._topics.add(event.token)
             if event.token in self.outcomes:
                 self._fail("one-token-per-job", f"token {event.token} was given out twice")
             if not event.token.startswith(f"{life.id}/{life.run}/{event.seq}/"):

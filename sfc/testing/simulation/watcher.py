@@ -72,6 +72,7 @@ class Watcher:
                 for name, value in record.headers:
                     if name == "sfc-job" and self.jobs.copies[value.decode()] > 1:
                         self._fail("exactly-once-visible-once", f"job {value.decode()} is in {record.topic} twice")
+        self._look_at_dispatched()
         if not history and not states:
             return
         touched: set[str] = set()
@@ -93,6 +94,13 @@ class Watcher:
             if found != due:
                 self._fail("fold-is-state", f"{flow} is {_short(found)} in sfc.state, and its history folds to {_short(due)}")
         self._effects()
+
+    def _look_at_dispatched(self) -> None:
+        """A record that is said to be committed can be seen, but where another shard's open transaction hides it."""
+        for token in self.commands.dispatched:
+            if not self.jobs.copies.get(token) and not self._jobs.held():
+                self._fail("dispatched-is-visible", f"{token} is said to be dispatched, and it is in no topic")
+        self.commands.dispatched.clear()
 
     def _look_at_sources(self) -> None:
         for record in self._sources.new():
