@@ -11,6 +11,7 @@ from sfc.cli import (
     audit,
     blueprints,
     dead_letters,
+    doctor,
     documents,
     drafts,
     explaining,
@@ -25,6 +26,7 @@ from sfc.cli import (
     schemas,
     starts,
     tasks,
+    topic_making,
     topics,
     trying,
     workers,
@@ -47,7 +49,7 @@ COMMANDS: list[Callable[..., None]] = [
     *(roles.dev, roles.demo, roles.engine, roles.trigger, roles.worker, roles.gateway, roles.scheduler),
     *(documents.deploy, starts.start, flows.signal, topics.publish, topics.tail),
     *(overview.stats, documents.validate, graph.graph, schemas.schema, overview.settings, overview.version),
-    *(trying.run, trying.step, explaining.explain, audit.audit),
+    *(trying.run, trying.step, explaining.explain, audit.audit, doctor.doctor),
 ]
 
 
@@ -74,6 +76,7 @@ app.add_typer(tasks.app, name="tasks")
 app.add_typer(groups.app, name="groups")
 app.add_typer(drafts.app, name="drafts")
 app.add_typer(workers.app, name="workers")
+app.add_typer(topic_making.app, name="topics")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(keys.app, name="keys")

@@ -38,7 +38,7 @@ def audit(
 
     scope = Scope(shard, flow, _moment("--from", begin), _moment("--to", end), jobs)
     settings = context.settings(kafka=kafka)
-    _there(settings)
+    require_log(settings)
     with broker.opened(settings) as log, broker.patience(settings.kafka or str(settings.data)), output.progress("reading the log") as bar:
         report = check(log, Names(settings.namespace), scope, progress=bar.move)
     if as_json:
@@ -67,7 +67,7 @@ def _moment(option: str, text: str) -> int:
         raise typer.BadParameter(f"{option} is a time such as 2026-01-31T12:00:00Z, or 30m, 2h, 1d ago; it is {text!r}") from None
 
 
-def _there(settings: Settings) -> None:
+def require_log(settings: Settings) -> None:
     """Without a broker the data directory must have a log: looking for one makes none."""
     from sfc.errors import UnknownName
 

@@ -29,7 +29,7 @@ INTERRUPTED = 130
 EPILOG = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad input, 4 not found, 5 not possible now, "
     "6 nobody answers (gateway or broker), 7 still running (start --wait), 8 not allowed (SFC_API_KEY), "
-    "9 something was found (audit), 130 interrupted.\n\n"
+    "9 something was found (audit, doctor), 130 interrupted.\n\n"
     "--json prints one JSON document; lists, histories and streams print JSON Lines, one object a line.\n\n"
     "Settings are environment names, SFC_<NAME>: `sfc settings` shows them. SFC_DEBUG=1 shows tracebacks."
 )

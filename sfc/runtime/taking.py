@@ -145,7 +145,8 @@ def _check_rules(state: ShardState) -> None:
     if state.interval and (state.rules > RULES or (state.rules < RULES and not state.closed)):
         raise ShardStopped(
             f"shard {state.number} was decided by rules number {state.rules}{'' if state.closed else ' and not closed'},"
-            f" this engine has {RULES}: an engine of that release must take it and stop cleanly first"
+            f" this engine has {RULES}: an engine of that release must take it and stop cleanly first;"
+            f" an older release's can be taken on an operator's word: `sfc doctor --accept-rules {state.number}`"
         )
     state.rules = RULES
     state.closed = False

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from sfc.errors import TopicMismatch, TopicMissing
 from sfc.ports import Log, TopicSpec
+from sfc.runtime.definitions import Definitions
+from sfc.runtime.pools import pools_of
+from sfc.wire.topics import Names, core_topics, job_topic
 
 _CHECKED = ("message.timestamp.type", "cleanup.policy")  # these exactly; retention and the like are the operator's
 
@@ -34,6 +37,16 @@ def creating(spec: TopicSpec, bootstrap: str = "") -> str:
     return f"kafka-topics.sh {_at(bootstrap)}--create --topic {spec.name} --partitions {spec.partitions}{settings}"
 
 
+def own_topics(names: Names, shards: int, definitions: Definitions | None) -> list[TopicSpec]:
+    """Those that every installation has, and the job topics of what is deployed."""
+    found = [TopicSpec(name, partitions, config) for name, (partitions, config) in core_topics(names, shards).items()]
+    if definitions is None:
+        return found
+    partitions, config = job_topic(shards)
+    own = {topic for pool in pools_of(definitions, names).values() for topic in pool.topics if names.is_own(topic)}
+    return found + [TopicSpec(name, partitions, config) for name in sorted(own)]
+
+
 def _at(bootstrap: str) -> str:
     return f"--bootstrap-server {bootstrap} " if bootstrap else ""
 
@@ -60,4 +73,9 @@ def _differences(log: Log, spec: TopicSpec, bootstrap: str) -> list[str]:
 
 
 def _altering(bootstrap: str, topic: str, name: str, value: str) -> str:
-    return f"mend it with: kafka-configs.sh {_at(bootstrap)}--alter --entity-type topics --entity-name {topic} --add-config {name}={value}"
+    return f"mend it with: {altering(bootstrap, topic, name, value)}"
+
+
+def altering(bootstrap: str, topic: str, name: str, value: str) -> str:
+    """The command that changes a topic's setting."""
+    return f"kafka-configs.sh {_at(bootstrap)}--alter --entity-type topics --entity-name {topic} --add-config {name}={value}"

@@ -8,14 +8,13 @@ from typing import NamedTuple
 from sfc.engine.program import Target
 from sfc.engine.shard import ShardState
 from sfc.errors import LogError, LogUnavailable, MalformedRecord
-from sfc.ports import Log, Partition, Record
+from sfc.ports import Log, Partition
 from sfc.runtime.definitions import Definitions
+from sfc.runtime.shard_records import between, last_record
 from sfc.wire import headers
 from sfc.wire.partition import partition_of
-from sfc.wire.state import decode_shard, shard_key
 from sfc.wire.topics import Names
 
-TAIL_RECORDS = 200  # of sfc.state: its last record of an interval is the shard's own
 LOOK_S = 2.0  # for one job in its topic
 CLOCKS_MS = 600_000
 
@@ -74,7 +73,7 @@ class Facts:
         start, stable = self._log.starts([at])[at], self._log.ends([at])[at]
         held = self._log.ends([at], committed=False)[at] - stable
         position = max(start, state.next_offset if state is not None else 0)
-        waiting = self._read(at, position, stable, 500) if position < stable else []
+        waiting = between(self._log, at, position, stable, 500, LOOK_S) if position < stable else []
         members = self._log.group_members(self.names.engine_group)
         owner = next((m.client_id for m in members if at in m.partitions), "")
         return ShardView(
@@ -89,21 +88,10 @@ class Facts:
         )
 
     def _shard_state(self, number: int) -> ShardState | None:
-        """The shard's own record: the last of its last interval."""
-        at = Partition(self.names.state, number)
-        start, end = self._log.starts([at])[at], self._log.ends([at])[at]
-        back = TAIL_RECORDS
-        while start < end:
-            found = [r for r in self._read(at, max(start, end - back), end, back) if r.key == shard_key(number)]
-            if found:
-                try:
-                    return decode_shard(found[-1].value or b"")
-                except MalformedRecord:
-                    return None
-            if end - back <= start:
-                return None
-            back *= 20
-        return None
+        try:
+            return last_record(self._log, self.names, number)
+        except MalformedRecord:
+            return None
 
     # -- jobs ------------------------------------------------------------------------------------------------------------
 
@@ -173,16 +161,6 @@ class Facts:
         if at not in done:
             return -1
         end = self._log.ends([at])[at]
-        return end - done[at].offset if self._read(at, done[at].offset, end, 1) else 0  # what is left may be markers of transactions
-
-    def _read(self, at: Partition, start: int, end: int, count: int) -> list[Record]:
-        """Up to ``count`` committed records from ``start`` on."""
-        reader = self._log.reader({at: start})
-        found: list[Record] = []
-        until_s = time.monotonic() + LOOK_S
-        try:
-            while len(found) < count and reader.position(at) < end and time.monotonic() < until_s:
-                found += [record for record in reader.take(count, 0.2) if record.offset < end]
-        finally:
-            reader.close()
-        return found
+        return (
+            end - done[at].offset if between(self._log, at, done[at].offset, end, 1, LOOK_S) else 0
+        )  # what is left may be markers of transactions

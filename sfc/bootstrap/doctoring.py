@@ -1,0 +1,34 @@
+"""What `sfc doctor` and `sfc topics create` need beside the log."""
+
+from __future__ import annotations
+
+from sfc.ports import Log, TopicSpec
+from sfc.runtime.definitions import Definitions
+from sfc.runtime.doctor import Cluster
+from sfc.runtime.topics import own_topics
+from sfc.settings import Settings
+from sfc.wire.topics import Names
+
+
+def open_cluster(settings: Settings) -> Cluster | None:
+    """None beside the embedded log."""
+    if not settings.kafka:
+        return None
+    from sfc.adapters.kafka.cluster import KafkaCluster
+
+    return KafkaCluster(settings.kafka_properties())
+
+
+def topics_of(log: Log | None, settings: Settings) -> list[TopicSpec]:
+    """SFC's topics as they must be: the recorded shard count goes before the setting, and what is deployed has job topics. ``log``: None
+    where nobody is asked."""
+    names = Names(settings.namespace)
+    if log is None or names.definitions not in log.topics():
+        return own_topics(names, settings.shards, None)
+    definitions = Definitions(log, names)
+    try:
+        definitions.load()
+        shards = definitions.settings.shards if definitions.settings is not None else settings.shards
+        return own_topics(names, shards, definitions)
+    finally:
+        definitions.close()
