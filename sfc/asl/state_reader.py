@@ -94,7 +94,8 @@ class StateReader:
                 continue
             owners = [owner for owner, names in (FIELDS_JSONATA if self.jsonata else FIELDS).items() if field in names]
             if field in other[kind]:
-                hint = f"{field} belongs to {language}. {IN_OTHER.get(field, '')}".strip()
+                there = "In JSONata: Output." if field == "Parameters" and "Arguments" not in self.known else IN_OTHER.get(field, "")
+                hint = f"{field} belongs to {language}. {there}".strip()
             else:
                 hint = f"{field} belongs to {', '.join(owners)}." if owners else did_you_mean(field, self.known)
             self.checks.error("unknown-field", self.at(field), f"expected a field of a {kind} state, came {field!r}", hint)

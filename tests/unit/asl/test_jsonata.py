@@ -169,6 +169,7 @@ def test_what_can_not_be_meant_is_refused_before_it_runs(value: Any, code: str, 
     ("field", "kind", "more", "hint"),
     [
         ("Parameters", "Task", {"Resource": "task:a"}, "In JSONata: Arguments."),
+        ("Parameters", "Pass", {}, "In JSONata: Output."),
         ("InputPath", "Pass", {}, "In JSONata every field sees $states.input."),
         ("ResultPath", "Pass", {}, "In JSONata: Output."),
         ("Result", "Pass", {}, "In JSONata: Output."),
