@@ -10,6 +10,7 @@ import difflib
 import fcntl
 import ipaddress
 import os
+import re
 import socket
 import tempfile
 from collections.abc import Mapping
@@ -36,6 +37,20 @@ _EXPECTED = {  # what to say in place of a pattern
     "engine_shards": "numbers and ranges of shards were expected, such as 0-3,6",
     "namespace": "words of lower-case letters, digits and hyphens were expected, joined by dots",
 }
+_WORDS = tuple(
+    (re.compile(theirs), ours)
+    for theirs, ours in (
+        (r"Input should be a valid integer(?:, [^;]+)?", "a whole number was expected"),
+        (r"Input should be a valid number(?:, [^;]+)?", "a number was expected"),
+        (r"Input should be a valid boolean(?:, [^;]+)?", "true or false was expected"),
+        (r"Input should be greater than or equal to (\S+)", r"at least \1 was expected"),
+        (r"Input should be less than or equal to (\S+)", r"at most \1 was expected"),
+        (r"Input should be greater than (\S+)", r"more than \1 was expected"),
+        (r"Input should be less than (\S+)", r"less than \1 was expected"),
+        (r"Input should be ('[^;]+)", r"\1 was expected"),
+        (r"Value error, ", ""),
+    )
+)
 _NOT_SETTINGS = ("SFC_DEBUG", "SFC_LEDGER", "SFC_PARENT_PIPE")  # before there are settings; by the example workers; by a scheduler's
 _OWN_PREFIXES = ("SFC_SECRET_", "SFC_TEST_", "SFC_BENCH_")  # of the secrets of HTTP tasks; of the tests and benchmarks
 
@@ -149,8 +164,15 @@ def load_settings(**overrides: Any) -> Settings:
             name = ".".join(str(part) for part in error["loc"])
             came = HIDDEN if is_secret(name) else repr(error.get("input"))
             expected = _EXPECTED.get(name, "") if error["type"] == "string_pattern_mismatch" else ""
-            lines.append(f"{env_name(name)}: {expected or error['msg']}; it is {came}")
+            lines.append(f"{env_name(name)}: {expected or in_our_words(error['msg'])}; it is {came}")
         raise BadInput("a setting is wrong: " + "; ".join(lines), hint="`sfc settings` shows all of them") from None
+
+
+def in_our_words(text: str) -> str:
+    """What a value should have been, as all other messages say it: pydantic's sentences in a message, replaced."""
+    for theirs, ours in _WORDS:
+        text = theirs.sub(ours, text)
+    return text
 
 
 def is_loopback(host: str) -> bool:

@@ -84,8 +84,11 @@ def versions(blueprint: Name, as_json: Json = False) -> None:
     """List the versions of a blueprint."""
     with context.client() as gateway:
         found = gateway.blueprint_versions(blueprint)
+        current = gateway.blueprint(blueprint).get("current")
+    found = [{**one, "current": one["version"] == current} for one in found]
     columns = [
         Column("version", lambda v: f"@{v['version']}", "right"),
+        Column("", lambda v: "current" if v["current"] else ""),
         Column("created", lambda v: output.local_time(v.get("created_ms"))),
         Column("hash", lambda v: str(v.get("hash", ""))[:12]),
     ]

@@ -56,10 +56,12 @@ class Group(TyperGroup):
 
 def print_usage_error(error: Any, file: Any = None) -> None:
     """Like the other errors, after the command's usage."""
+    from sfc.settings import in_our_words
+
     where = file or sys.stderr
     if error.ctx is not None:
         print(error.ctx.get_usage(), file=where)
-    print(f"error: {error.format_message()}", file=where)
+    print(f"error: {in_our_words(error.format_message())}", file=where)
     if error.ctx is not None:
         print(f"hint: `{error.ctx.command_path} --help` shows what it takes", file=where)
 

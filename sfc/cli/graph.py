@@ -29,7 +29,7 @@ def graph(
     """Draw a blueprint: for a terminal, as Mermaid, as DOT for Graphviz, or as a picture (SVG)."""
     if (file is None) == (not flow):
         raise typer.BadParameter("give a FILE, or --flow FLOW")
-    form = form or (_BY_SUFFIX.get(to.suffix.lower(), "text") if to is not None else "text")
+    form = form or _form_of(to)
     document, title, statuses = _of_a_flow(flow) if file is None else _of_a_file(file)
     text = drawn(document, title, form, statuses)
     if to is None:
@@ -41,6 +41,18 @@ def graph(
         from sfc.errors import BadInput
 
         raise BadInput(f"{to} can't be written: {e.strerror}") from None
+
+
+def _form_of(to: Path | None) -> Format:
+    """Raises BadInput for a name that says another form than there is: a picture.png with text in it helps nobody."""
+    from sfc.errors import BadInput
+
+    if to is None or not to.suffix:
+        return "text"
+    if to.suffix.lower() not in _BY_SUFFIX:
+        known = ", ".join(_BY_SUFFIX)
+        raise BadInput(f"{to} ends in {to.suffix}, and {known} are what can be drawn", hint="name one of these, or say --format")
+    return _BY_SUFFIX[to.suffix.lower()]
 
 
 def drawn(document: Any, title: str, form: Format, statuses: Mapping[str, str] | None = None) -> str:

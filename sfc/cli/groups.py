@@ -49,11 +49,18 @@ def show(group: Name, as_json: Json = False) -> None:
         str(found["name"]),
         [
             ("held by", naming.holds_text([found["hold"]] if found.get("hold") else ())),
-            ("blueprints", "\n".join(f"{name}: {status}" for name, status in (found.get("blueprints") or {}).items())),
+            ("blueprints", "\n".join(f"{name}: {status}" for name, status in (found.get("blueprints") or {}).items()) or _nobody(found)),
             ("tasks", ", ".join(found.get("tasks") or ())),
-            ("flows", _flows(found)),
+            ("flows", _flows(found) or "none"),
         ],
     )
+
+
+def _nobody(group: Mapping[str, Any]) -> str:
+    """What a group has that no blueprint names any more."""
+    versions = group.get("versions") or {}
+    older = ", ".join(f"{name}@{number}" for name, numbers in versions.items() for number in numbers)
+    return "none whose current version names it" + (f"; flows of {older} belong to it" if older else "")
 
 
 @app.command()

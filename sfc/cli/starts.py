@@ -15,9 +15,11 @@ from sfc.cli.context import Json
 if TYPE_CHECKING:
     from sfc.client import Client
 
+_TIME = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)").fullmatch
 ENDED_BADLY = ("FAILED", "TIMED_OUT", "ABORTED")
 
 
+WAIT_S_MAX = 60  # the longest that a gateway waits
 _BARE_KEY = re.compile(r"\s*\{\s*[A-Za-z_]").match
 
 
@@ -43,6 +45,12 @@ def read_input(text: str, option: str = "--input") -> Any:
         raise BadInput(f"{where} is no JSON: {e.message}; it starts with {text[:40]!r}", hint=hint) from None
 
 
+def _seconds(text: str) -> float:
+    """Of a time such as 500ms, 10s or 1m; 0 where it is none."""
+    found = _TIME(text)
+    return float(found[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0}[found[2]] if found else 0.0
+
+
 def start(
     blueprint: Annotated[str, typer.Argument(help="Name of the blueprint.")],
     input_text: Annotated[str, typer.Option("--input", "-i", metavar="JSON|@FILE|-", help="What the flow starts with.")] = "{}",
@@ -53,6 +61,10 @@ def start(
     """Start a flow. With --wait, exit code 1 where it ended badly, 7 where it still runs."""
     from sfc.cli import output
 
+    if wait is not None and not 0 < _seconds(wait) <= WAIT_S_MAX:
+        raise typer.BadParameter(
+            f"a time such as 500ms, 10s or 1m was expected, at most {WAIT_S_MAX}s; it is {wait!r}", param_hint="--wait"
+        )
     value = read_input(input_text)
     with context.client() as gateway:
         answer = gateway.start(blueprint, value, id=flow, wait=wait)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -288,6 +289,35 @@ def test_usage_errors_look_like_the_others() -> None:
     assert lines[2].endswith("flows list --help` shows what it takes")
 
 
+def test_a_wrong_value_of_an_option_is_told_in_our_words() -> None:
+    assert "error: Invalid value for '--limit': a whole number was expected\n" in run("flows", "list", "--limit", "many").err
+    assert "error: Invalid value for '--port': a whole number was expected\n" in run("dev", "--port", "abc").err
+
+
+@pytest.mark.parametrize("wait", ["soon", "10", "0s", "2m", "-1s", "1h"])
+def test_a_wait_that_is_no_time_is_a_usage_error(wait: str) -> None:
+    gateway = Gateway(start={})
+    result = run("start", "b", "--wait", wait, gateway=gateway)
+    assert result.code == 2
+    assert f"a time such as 500ms, 10s or 1m was expected, at most 60s; it is '{wait}'" in result.err
+    assert gateway.calls == []
+
+
+def test_versions_tell_which_is_the_current_one() -> None:
+    gateway = Gateway(blueprint={"current": 1}, blueprint_versions=[{"version": 2, "hash": "def"}, {"version": 1, "hash": "abc"}])
+    assert [line.split()[:2] for line in run("blueprints", "versions", "b", gateway=gateway).out.splitlines() if "@1" in line] == [
+        ["@1", "current"]
+    ]
+    assert [one["current"] for one in run("blueprints", "versions", "b", "--json", gateway=gateway).json_lines] == [False, True]
+
+
+def test_a_group_that_no_blueprint_names_any_more_says_so() -> None:
+    gateway = Gateway(group={"name": "retail", "blueprints": {}, "versions": {"order": [1, 2]}, "tasks": [], "flows": {}})
+    shown = run("groups", "show", "retail", gateway=gateway).out
+    assert "none whose current version names it; flows of order@1, order@2 belong to it" in shown
+    assert re.search(r"flows\s+none", shown)
+
+
 def test_start_refuses_what_is_no_json() -> None:
     result = run("start", "b", "--input", "{nope", gateway=Gateway(start={}))
     assert result.code == 3
@@ -400,7 +430,7 @@ def test_blueprints_tasks_and_dead_letters_are_listed_and_shown() -> None:
     expected = {
         "blueprints list": "order_created",
         "blueprints show tmall-order": "StartAt: Receive",
-        "blueprints versions tmall-order": "@2",
+        "blueprints versions tmall-order": "current",
         "blueprints pause tmall-order --reason r": "paused tmall-order",
         "blueprints resume tmall-order": "resumed tmall-order",
         "tasks list": "topic order_split",

@@ -132,6 +132,15 @@ def test_the_format_follows_the_name_of_the_output(tmp_path: Path) -> None:
         assert (tmp_path / name).read_text().startswith(begin)
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.PDF", "a.jpeg"])
+def test_a_form_that_can_not_be_drawn_is_refused(tmp_path: Path, name: str) -> None:
+    result = CliRunner().invoke(app, ["graph", str(ORDER), "-o", str(tmp_path / name)])
+    assert result.exit_code == 3
+    assert f"ends in {Path(name).suffix}, and .svg, .dot, .gv, .mmd, .mermaid, .txt are what can be drawn" in result.stderr
+    assert not (tmp_path / name).exists()
+    assert CliRunner().invoke(app, ["graph", str(ORDER), "--format", "text", "-o", str(tmp_path / name)]).exit_code == 0
+
+
 def test_a_file_that_is_no_blueprint_is_refused_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("States: [\n")
     (tmp_path / "task.yaml").write_text("Name: t\n")

@@ -123,3 +123,19 @@ def test_an_instance_has_the_lowest_slot_that_no_living_process_has() -> None:
         for process in others:
             process.communicate("\n")
     assert instance_name(Settings(instance="engine-a")) == "engine-a"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("port", "abc", "SFC_PORT: a whole number was expected; it is 'abc'"),
+        ("shards", 0, "SFC_SHARDS: at least 1 was expected; it is 0"),
+        ("shards", 5_000, "SFC_SHARDS: at most 1000 was expected; it is 5000"),
+        ("create_topics", "perhaps", "SFC_CREATE_TOPICS: true or false was expected; it is 'perhaps'"),
+        ("log_format", "xml", "SFC_LOG_FORMAT: 'auto', 'console' or 'json' was expected; it is 'xml'"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_our_words(name: str, value: object, said: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        load_settings(**{name: value})
+    assert said in refused.value.message
