@@ -1,4 +1,4 @@
-"""Which command kills the lanes that decide it (EXACTLY-ONCE 26, decision 16).
+"""Which command kills the lanes that decide it (EXACTLY-ONCE 26, decision 17).
 
 A lane that takes a shard on which commands wait says so in the shard's record first, and the next commit takes it back: so a death before
 any progress is seen by whoever comes next, and nothing is written per command. After ``tries_max`` of them the commands that the dead may

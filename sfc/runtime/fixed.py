@@ -1,4 +1,4 @@
-"""A consumer without a group: shards by a list that an operator keeps (EXACTLY-ONCE 14, decision 17)."""
+"""A consumer without a group: shards by a list that an operator keeps (EXACTLY-ONCE 14, decision 19)."""
 
 from __future__ import annotations
 

@@ -100,14 +100,14 @@ def takings(engine: Process) -> list[dict[str, Any]]:
     return [{"cold": cold, "records": int(records), "shard": int(shard)} for cold, records, shard in found]
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(300)
 def test_an_engine_that_was_killed_reads_what_its_store_has_not(world: World, tmp_path: Path) -> None:
     mine = {"SFC_ENGINE_SHARDS": f"0-{SHARDS - 1}"}
     with Processes(tmp_path, world.settings) as processes:
         first = processes.start("first", "engine", **mine)
         wait_for("the engine being ready", lambda: first.ready)
         world.start(*(f"nap:{n}" for n in range(FLOWS)), wait=False)
-        wait_for("all flows being started", world.committed, 90)
+        wait_for("all flows being started", world.committed, 150)
         world.start("quick:last")
         wait_for("one more being answered", lambda: world.answered("quick:last"))
         first.kill()
@@ -135,7 +135,7 @@ def test_an_engine_that_was_killed_reads_what_its_store_has_not(world: World, tm
         assert [one["cold"] for one in takings(cold)] == ["no checkpoint"] * SHARDS
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_standby_takes_the_shards_of_a_dead_engine_warm(world: World, tmp_path: Path) -> None:
     with Processes(tmp_path, world.settings) as processes:
         engines = [processes.start(f"engine-{n}", "engine", "--standby", SFC_INSTANCE=f"engine-{n}") for n in (1, 2)]
@@ -152,7 +152,7 @@ def test_a_standby_takes_the_shards_of_a_dead_engine_warm(world: World, tmp_path
         wait_for("both shards going on", lambda: world.answered(*(f"quick:{n}" for n in range(10))))
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(300)
 def test_a_command_that_kills_the_process_stops_its_shard_alone_until_it_is_skipped(world: World, tmp_path: Path) -> None:
     poison = "quick:poison"
     shard = partition_of(poison.encode(), SHARDS)
