@@ -35,6 +35,7 @@ _COMMIT_AGAIN = frozenset(
         KafkaError._TIMED_OUT,
     }
 )
+_COMMIT_AGAIN_WHILE_OWNED = _COMMIT_AGAIN | {KafkaError.ILLEGAL_GENERATION}  # a rebalance went by meanwhile; the partition stayed
 
 
 def _nothing(partitions: list[Partition]) -> None: ...
@@ -190,7 +191,7 @@ class KafkaConsumer:
             failed = error or place.error
             if sent is None or sent.offset != place.offset:
                 continue
-            if failed is not None and failed.code() in _COMMIT_AGAIN:
+            if failed is not None and failed.code() in _COMMIT_AGAIN_WHILE_OWNED:
                 self._commit_again_s = time.monotonic() + _COMMIT_RETRY_S
             else:
                 del self._unheard[partition]
