@@ -52,6 +52,7 @@ class Histories:
         self._held_answers = HeldAnswers()
         self._awaited = Awaited(commands)
         self._topics: set[str] = set()  # tokens of topic states
+        self._told: dict[tuple[str, int], str] = {}  # the status that the latest summary of a life says, since the last look
         self._groups = groups
         self.lives: dict[str, Life] = {}
         self.all: dict[tuple[str, int], Life] = {}
@@ -71,13 +72,22 @@ class Histories:
             self._fail("dense-sequence", f"a record of {record.flow} says that it begins with {record.first}, not {record.events[0].seq}")
         for event in record.events:
             self._event(life, event)
-        flow = life.flow
-        if flow is not None and (left := self._held_answers.left(flow)):
-            self._fail("held-answers-are-taken", f"{life.id} went on, and {left} is open though its answer was there")
-        if flow is not None and (alone := self._awaited.left(flow)):
-            self._fail("children-are-awaited-or-stopped", f"{life.id} does not wait for {alone} any more, which run on")
-        if flow is not None and record.summary.status != flow.status:
-            self._fail("summary-is-fold", f"{life.id}: the summary says {record.summary.status}, the fold {flow.status}")
+        self._told[record.flow, record.run] = record.summary.status
+
+    def look(self) -> None:
+        """At lives of which something was told, when all records of an interval have been taken: a decision may stand in several."""
+        for key, status in self._told.items():
+            life = self.all[key]
+            flow = life.flow
+            if flow is None:
+                continue
+            if left := self._held_answers.left(flow):
+                self._fail("held-answers-are-taken", f"{life.id} went on, and {left} is open though its answer was there")
+            if alone := self._awaited.left(flow):
+                self._fail("children-are-awaited-or-stopped", f"{life.id} does not wait for {alone} any more, which run on")
+            if status != flow.status:
+                self._fail("summary-is-fold", f"{life.id}: the summary says {status}, the fold {flow.status}")
+        self._told.clear()
 
     def _event(self, life: Life, event: e.AnyEvent) -> None:
         if event.seq != life.seq + 1:

@@ -80,6 +80,7 @@ class Watcher:
             told = decode_history(record.value or b"")
             self.histories.take(told, record.partition)
             touched.add(told.flow)
+        self.histories.look()
         for record in states:
             key = (record.key or b"").decode()
             if (record.partition, key) in self.torn:
