@@ -104,9 +104,8 @@ def settle(turn: Turn, before: Before) -> None:
     now = _awaited(flow) if flow is not None and flow.running else {}
     for token, indexes in before.children.items():
         left = now.get(token, {})
-        for index, child in indexes.items():
-            if index not in left:
-                _stop(turn, child or map_child(turn.flow, token, index), token)
+        for index in sorted(indexes.keys() - left.keys()):  # of a distributed Map a thousand may be at work, and one has ended
+            _stop(turn, indexes[index] or map_child(turn.flow, token, index), token)
     for effect in list(turn.effects):
         if isinstance(effect, SendCommand) and isinstance(effect.command, Start) and effect.command.parent is not None:
             parent = effect.command.parent
