@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -145,8 +146,8 @@ def history_of(life: Life, shard: ShardState) -> Iterator[bytes]:
 def count(overlay: Overlay) -> None:
     """What was committed, for the metrics."""
     metrics.INTERVAL_COMMANDS.observe(overlay.commands)
-    for life in overlay.lives.values():
-        if life.first == 1:
-            metrics.FLOWS_STARTED.labels(life.flow.blueprint).inc()
-        if not life.flow.running:
-            metrics.FLOWS_ENDED.labels(life.flow.blueprint, life.flow.status).inc()
+    lives = overlay.lives.values()
+    for blueprint, started in Counter(life.flow.blueprint for life in lives if life.first == 1).items():
+        metrics.FLOWS_STARTED.labels(blueprint).inc(started)
+    for (blueprint, status), ended in Counter((life.flow.blueprint, life.flow.status) for life in lives if not life.flow.running).items():
+        metrics.FLOWS_ENDED.labels(blueprint, status).inc(ended)
