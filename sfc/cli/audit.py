@@ -22,7 +22,7 @@ _ago = re.compile(r"(\d{1,9})([smhd])").fullmatch
 def audit(
     shard: Annotated[int | None, typer.Option("--shard", min=0, metavar="N", help="Look at this shard alone.")] = None,
     begin: Annotated[
-        str, typer.Option("--from", metavar="TIME", help="What was decided from then on: 2026-01-31T12:00:00Z, or 2h ago.")
+        str, typer.Option("--from", metavar="TIME", help="What was decided from then on: 2026-01-31T12:00:00Z, 2h ago, or @OFFSET.")
     ] = "",
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="What was decided before then.")] = "",
     flow: Annotated[str, typer.Option("--flow", metavar="ID", help="Look at this flow alone.")] = "",
@@ -36,7 +36,10 @@ def audit(
     from sfc.runtime.audit import audit as check
     from sfc.wire.topics import Names
 
-    scope = Scope(shard, flow, _moment("--from", begin), _moment("--to", end), jobs)
+    first, last = _offset(begin), _offset(end)
+    scope = Scope(
+        shard, flow, 0 if first else _moment("--from", begin), 0 if last else _moment("--to", end), jobs, from_offset=first, to_offset=last
+    )
     settings = context.settings(kafka=kafka)
     require_log(settings)
     with broker.opened(settings) as log, broker.patience(settings.kafka or str(settings.data)), output.progress("reading the log") as bar:
@@ -49,6 +52,11 @@ def audit(
         _show(report)
     if not report.clean:
         raise typer.Exit(exits.FOUND)
+
+
+def _offset(text: str) -> int:
+    """Of @1207; 0 for what is no offset."""
+    return int(text[1:]) if text.startswith("@") and text[1:].isdigit() else 0
 
 
 def _moment(option: str, text: str) -> int:
@@ -64,7 +72,9 @@ def _moment(option: str, text: str) -> int:
     try:
         return round(datetime.fromisoformat(text).astimezone().timestamp() * 1000)
     except ValueError:
-        raise typer.BadParameter(f"{option} is a time such as 2026-01-31T12:00:00Z, or 30m, 2h, 1d ago; it is {text!r}") from None
+        raise typer.BadParameter(
+            f"{option} is a time such as 2026-01-31T12:00:00Z, or 30m, 2h, 1d ago, or an offset of the shard's commands as @1207; it is {text!r}"
+        ) from None
 
 
 def require_log(settings: Settings) -> None:

@@ -13,7 +13,7 @@ from sfc.engine.flow import Flow
 from sfc.errors import MalformedRecord
 from sfc.ports import Record
 from sfc.runtime.audit.reading import interval_of
-from sfc.runtime.audit.report import AuditReport
+from sfc.runtime.audit.report import AuditReport, Scope
 from sfc.wire.history import HistoryRecord, decode_history
 from sfc.wire.partition import partition_of
 from sfc.wire.state import decode_flow, encode_flow
@@ -79,7 +79,7 @@ class Folds:
 class History:
     """Records of intervals behind ``upto`` are only noted (``beyond``)."""
 
-    def __init__(self, shard: int, shards: int, upto: int, report: AuditReport, *, from_start: bool, flow: str = "") -> None:
+    def __init__(self, shard: int, shards: int, upto: int, report: AuditReport, *, from_start: bool, scope: Scope) -> None:
         self.runs: dict[str, Run] = {}
         self.folds = Folds()
         self.first_interval = -1
@@ -92,7 +92,9 @@ class History:
         self._upto = upto
         self._from_start = from_start
         self._report = report
-        self._only = flow.encode()
+        self._only = scope.flow.encode()
+        self._from = scope.from_offset
+        self._to = scope.to_offset
         self._interval = -1
         self._before = -1  # the highest command offset of the intervals before
 
@@ -112,12 +114,18 @@ class History:
         except MalformedRecord as error:
             self._find("unreadable", f"{where}: {error.message}")
             return
+        if found.events and not self._meant(found.events):
+            return
         if partition_of(found.flow.encode(), self._shards) != self._shard:
             self._find("misplaced", f"{where} tells of a flow of another shard", found.flow, found.run)
             return
         self._place(found, interval, where)
         for event in found.events:
             self._event(found, event, interval)
+
+    def _meant(self, events: list[e.AnyEvent]) -> bool:
+        """Whether some of them are within the range of command offsets."""
+        return events[-1].offset >= self._from and (not self._to or events[0].offset < self._to)
 
     def _place(self, found: HistoryRecord, interval: int, where: str) -> None:
         """Command offsets grow from interval to interval: one that comes again was decided again."""

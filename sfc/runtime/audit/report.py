@@ -105,10 +105,13 @@ class AuditReport(Struct):
 
 class Scope(NamedTuple):
     """What is looked at: all, or one shard, one flow, what was decided from a time on (inclusive) up to another (exclusive), in
-    milliseconds since 1970; 0: no bound. ``jobs``: whether each job in the job topics is looked for in the history too."""
+    milliseconds since 1970; 0: no bound. ``from_offset`` and ``to_offset``: the same by the offsets of the commands of one shard, for what
+    was decided in whole intervals. ``jobs``: whether each job in the job topics is looked for in the history too."""
 
     shard: int | None = None
     flow: str = ""
     from_ms: int = 0
     to_ms: int = 0
     jobs: bool = False
+    from_offset: int = 0
+    to_offset: int = 0

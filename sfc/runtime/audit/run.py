@@ -74,7 +74,7 @@ class _Audit:
         self._report = AuditReport()
         self._links = Links(shards)
         self._clocks: dict[int, tuple[int, int]] = {}  # by shard: from which time on its history is judged, and its clock
-        self._now = not scope.to_ms  # the state is that of now: it is compared when the range reaches so far
+        self._now = not (scope.to_ms or scope.to_offset)  # the state is that of now: it is compared when the range reaches so far
 
     def run(self) -> AuditReport:
         numbers = self._numbers()
@@ -100,6 +100,8 @@ class _Audit:
 
     def _numbers(self) -> list[int]:
         scope = self._scope
+        if (scope.from_offset or scope.to_offset) and scope.shard is None and not scope.flow:
+            raise BadInput("offsets are those of one shard's commands: say which shard", hint="--shard N, or --flow ID")
         if scope.shard is not None and not 0 <= scope.shard < self._shards:
             raise BadInput(f"there is no shard {scope.shard}: this installation has {self._shards}, 0 to {self._shards - 1}")
         if scope.flow:
@@ -150,10 +152,12 @@ class _Audit:
         starts.read(log, names, first, self._upto_offset(commands, min(shard.next_offset, end), history), self._steps, scope.flow)
 
     def _from_offset(self, commands: Partition) -> int:
-        return self._log.offsets_at([commands], self._scope.from_ms)[commands] if self._scope.from_ms else 0
+        return self._log.offsets_at([commands], self._scope.from_ms)[commands] if self._scope.from_ms else self._scope.from_offset
 
     def _upto_offset(self, commands: Partition, position: int, history: History) -> int:
         """Starts are judged up to the shard's position, or to the last one whose events are within the range."""
+        if self._scope.to_offset:
+            return min(position, self._scope.to_offset, history.last_offset + 1)
         if not self._scope.to_ms:
             return position
         return min(position, self._log.offsets_at([commands], self._scope.to_ms)[commands], history.last_offset + 1)
@@ -188,7 +192,7 @@ class _Audit:
         first = max(start, log.offsets_at([at], scope.from_ms)[at]) if scope.from_ms else start
         if start > 0 and not scope.from_ms:
             self._report.notes.append(f"{at.topic}-{number} starts at offset {start}: what was before is gone, and not judged")
-        history = History(number, self._shards, upto, self._report, from_start=first == 0, flow=scope.flow)
+        history = History(number, self._shards, upto, self._report, from_start=first == 0 and not scope.from_offset, scope=scope)
         history.scheduled = [] if schedules else None
         end = settled_ends(log, [at], self._settle_s)[at]
         last = min(end, log.offsets_at([at], scope.to_ms)[at]) if scope.to_ms else end

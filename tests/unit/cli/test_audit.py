@@ -64,6 +64,12 @@ def test_a_directory_without_a_log_is_not_found_and_stays_without(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_range_of_offsets_needs_a_shard(folder: Path) -> None:
+    assert run(folder, "--from", "@3").exit_code == 3
+    result = run(folder, "--from", "@3", "--to", "@5", "--shard", "0", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["clean"]) == (0, True)
+
+
 def test_a_shard_that_there_is_not_is_bad_input(folder: Path) -> None:
     result = run(folder, "--shard", "9")
     assert result.exit_code == 3

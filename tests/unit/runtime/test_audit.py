@@ -103,6 +103,21 @@ def test_a_range_of_time_leaves_out_what_was_before_and_after(busy: Bench) -> No
     assert any("before now" in note for note in first.notes)
 
 
+def test_a_range_of_offsets_is_of_one_shard(busy: Bench) -> None:
+    shard = partition_of(b"twice:0", SHARDS)
+    whole = looked(busy, Scope(shard=shard))
+    middle = busy.log.ends([Partition(NAMES.commands, shard)])[Partition(NAMES.commands, shard)] // 2
+    first, second = looked(busy, Scope(shard=shard, to_offset=middle)), looked(busy, Scope(shard=shard, from_offset=middle))
+    assert first.clean, first.findings
+    assert second.clean, second.findings
+    assert 0 < first.events < whole.events
+    assert 0 < second.events < whole.events
+    assert first.events + second.events >= whole.events
+    assert 0 < first.starts < whole.starts
+    with pytest.raises(BadInput, match="say which shard"):
+        looked(busy, Scope(from_offset=middle))
+
+
 def test_a_namespace_without_topics_is_an_error(bench: Bench) -> None:
     with pytest.raises(TopicMissing, match=r"no topic other\.commands"):
         audit(bench.log, Names("other"))
