@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from sfc.engine.rules import RULES
-from sfc.testing.simulation.kinds import Kind, Set, trap, up
+from sfc.testing.simulation.kinds import Set, trap, up
 from sfc.testing.simulation.processes import Process
 from sfc.testing.simulation.world import MAX_POLL_S, World
 
@@ -63,14 +63,17 @@ def _frozen(world: World, chance: random.Random) -> None:
 
 def _rebalance_in_mid_batch(world: World, chance: random.Random) -> None:
     process = chance.choice(world.of("engine"))
-    joins = chance.random() < 0.6
+    joins, comes_back = chance.random() < 0.6, chance.random() < 0.6
 
     def spring() -> None:
         others = [p for p in world.of("engine") if p is not process and p.role is not None and not p.frozen]
-        if joins or not others:
-            world.turn(world.add("engine"))
-        else:
+        if not joins and others:
             world.leave(others[0])
+            return
+        newcomer = world.add("engine")
+        world.turn(newcomer)
+        if comes_back:  # the newcomer goes at once: what it was to have is given back within the same call
+            trap("rebalance-in-mid-batch", process, "instead", frozenset({"take-some"}), 0, lambda: world.leave(newcomer))
 
     trap("rebalance-in-mid-batch", process, "instead", frozenset({"take-some"}), chance.randint(0, 2), spring)
 
@@ -128,42 +131,42 @@ def _parent_fails_over(world: World, chance: random.Random) -> None:
         chance.choice(owners).kill()
 
 
-CRASHES: dict[str, Kind] = {
-    "crash-before-take": Kind(2, _crash("crash-before-take", "before", "take")),
-    "crash-after-take": Kind(2, _crash("crash-after-take", "after", "take-some")),
-    "crash-before-effect": Kind(2, _crash("crash-before-effect", "before", *_EFFECTS)),
-    "crash-after-effect": Kind(2, _crash("crash-after-effect", "after", *_EFFECTS)),
-    "crash-before-flush": Kind(2, _crash("crash-before-flush", "before", "flush")),
-    "crash-after-flush": Kind(2, _crash("crash-after-flush", "after", "flush")),
-    "crash-before-begin": Kind(3, _crash("crash-before-begin", "before", "begin")),
-    "crash-in-transaction": Kind(3, _crash("crash-in-transaction", "after", "write", skip_max=8)),
-    "crash-before-commit": Kind(3, _crash("crash-before-commit", "before", "commit")),
-    "crash-after-commit": Kind(3, _crash("crash-after-commit", "after", "commit")),
-    "crash-after-fence": Kind(3, _crash("crash-after-fence", "after", "fence", skip_max=1)),
-    "crash-in-restore": Kind(3, _crash("crash-in-restore", "after", "read", skip_max=2)),
-    "crash-of-intake": Kind(2, _crash("crash-of-intake", "after", *_ALL_OPS, role="intake", skip_max=10)),
-    "crash-of-worker": Kind(2, _crash("crash-of-worker", "after", *_ALL_OPS, role="worker", skip_max=10)),
-    "unknown-commit-done": Kind(3, _instead("unknown-commit-done", "commit")),
-    "unknown-commit-undone": Kind(3, _instead("unknown-commit-undone", "commit")),
-    "slow-commit": Kind(3, _instead("slow-commit", "commit")),
-    "given-up-job": Kind(3, _instead("given-up-job", "job")),
-    "given-up-job-in-log": Kind(3, _instead("given-up-job-in-log", "job")),
-    "lost-record": Kind(4, _instead("lost-record", "command", "letter")),
-    "lost-record-of-intake": Kind(4, _instead("lost-record-of-intake", "command", "letter", role="intake")),
-    "wrong-group-offset": Kind(3, _instead("wrong-group-offset", "group-commit")),
-    "zombie-before-flush": Kind(3, _zombie("zombie-before-flush", "before", "flush")),
-    "zombie-before-commit": Kind(3, _zombie("zombie-before-commit", "before", "commit")),
-    "zombie-before-begin": Kind(3, _zombie("zombie-before-begin", "before", "begin")),
-    "zombie-with-a-batch": Kind(3, _zombie("zombie-with-a-batch", "after", "take-some")),
-    "zombie-before-effect": Kind(3, _zombie("zombie-before-effect", "before", *_EFFECTS)),
-    "zombie-after-fence": Kind(3, _zombie("zombie-after-fence", "after", "fence")),
-    "zombie-intake": Kind(3, _zombie("zombie-intake", "before", "command", "group-commit", "flush", role="intake")),
-    "frozen-process": Kind(2, _frozen),
-    "rebalance-in-mid-batch": Kind(4, _rebalance_in_mid_batch),
-    "join-in-mid-interval": Kind(3, _joins),
-    "clean-shutdown": Kind(2, _leaves),
-    "newer-release-joins": Kind(2, _upgrade),
-    "store-lost": Kind(2, _store("store-lost")),
-    "store-stale": Kind(3, _store("store-stale")),
-    "parent-shard-fails-over": Kind(3, _parent_fails_over),
+CRASHES: dict[str, Set] = {
+    "crash-before-take": _crash("crash-before-take", "before", "take"),
+    "crash-after-take": _crash("crash-after-take", "after", "take-some"),
+    "crash-before-effect": _crash("crash-before-effect", "before", *_EFFECTS),
+    "crash-after-effect": _crash("crash-after-effect", "after", *_EFFECTS),
+    "crash-before-flush": _crash("crash-before-flush", "before", "flush"),
+    "crash-after-flush": _crash("crash-after-flush", "after", "flush"),
+    "crash-before-begin": _crash("crash-before-begin", "before", "begin"),
+    "crash-in-transaction": _crash("crash-in-transaction", "after", "write", skip_max=8),
+    "crash-before-commit": _crash("crash-before-commit", "before", "commit"),
+    "crash-after-commit": _crash("crash-after-commit", "after", "commit"),
+    "crash-after-fence": _crash("crash-after-fence", "after", "fence", skip_max=1),
+    "crash-in-restore": _crash("crash-in-restore", "after", "read", skip_max=2),
+    "crash-of-intake": _crash("crash-of-intake", "after", *_ALL_OPS, role="intake", skip_max=10),
+    "crash-of-worker": _crash("crash-of-worker", "after", *_ALL_OPS, role="worker", skip_max=10),
+    "unknown-commit-done": _instead("unknown-commit-done", "commit"),
+    "unknown-commit-undone": _instead("unknown-commit-undone", "commit"),
+    "slow-commit": _instead("slow-commit", "commit"),
+    "given-up-job": _instead("given-up-job", "job"),
+    "given-up-job-in-log": _instead("given-up-job-in-log", "job"),
+    "lost-record": _instead("lost-record", "command", "letter"),
+    "lost-record-of-intake": _instead("lost-record-of-intake", "command", "letter", role="intake"),
+    "wrong-group-offset": _instead("wrong-group-offset", "group-commit"),
+    "zombie-before-flush": _zombie("zombie-before-flush", "before", "flush"),
+    "zombie-before-commit": _zombie("zombie-before-commit", "before", "commit"),
+    "zombie-before-begin": _zombie("zombie-before-begin", "before", "begin"),
+    "zombie-with-a-batch": _zombie("zombie-with-a-batch", "after", "take-some"),
+    "zombie-before-effect": _zombie("zombie-before-effect", "before", *_EFFECTS),
+    "zombie-after-fence": _zombie("zombie-after-fence", "after", "fence"),
+    "zombie-intake": _zombie("zombie-intake", "before", "command", "group-commit", "flush", role="intake"),
+    "frozen-process": _frozen,
+    "rebalance-in-mid-batch": _rebalance_in_mid_batch,
+    "join-in-mid-interval": _joins,
+    "clean-shutdown": _leaves,
+    "newer-release-joins": _upgrade,
+    "store-lost": _store("store-lost"),
+    "store-stale": _store("store-stale"),
+    "parent-shard-fails-over": _parent_fails_over,
 }

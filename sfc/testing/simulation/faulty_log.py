@@ -263,7 +263,7 @@ class FaultyConsumer:
             records = _interleaved(records, chance)
         if records and self._traps.armed:
             self._traps.after("take-some")
-            if self._traps.instead("take-some"):
+            while self._traps.instead("take-some"):
                 # consume() was seen to run the callbacks of a rebalance and still hand over what it had.
                 self.inner.take(0, 0)
         self._traps.after("take")

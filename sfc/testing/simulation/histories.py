@@ -21,6 +21,9 @@ _STATUS = {"ExecutionSucceeded": "SUCCEEDED", "ExecutionFailed": "FAILED", "Exec
 
 Fail = Callable[[str, str], None]
 
+BY_KEY = "task:weigh@"
+"""A task whose answers name only their flow: a late answer to an earlier attempt is taken for the current one."""
+
 
 class Life:
     """The latest life of a flow id. ``ended``: by which event, "" while it runs."""
@@ -58,6 +61,7 @@ class Histories:
         self.all: dict[tuple[str, int], Life] = {}
         self.outcomes: dict[str, int] = {}
         self.signals: set[str] = set()  # tokens of waits for a signal
+        self._by_key: set[str] = set()
         self.origins: Counter[tuple[str, str, int, int]] = Counter()
         self.dispatched: list[tuple[Life, e.TaskScheduled]] = []  # since the last look
 
@@ -175,13 +179,15 @@ class Histories:
             self.outcomes[event.token] = 0
             if event.task.startswith("signal:"):
                 self.signals.add(event.token)
+            elif event.task.startswith(BY_KEY):
+                self._by_key.add(event.token)
         elif isinstance(event, _OUTCOMES) and flow is not None:
             token = flow.branches[event.branch].token
             self.outcomes[token] = self.outcomes.get(token, 0) + 1
             if self.outcomes[token] > 1:
                 self._fail("one-outcome-per-token", f"job {token} has {self.outcomes[token]} outcomes; event {event.seq}")
             output = event.output if isinstance(event, e.TaskSucceeded) else None
-            if isinstance(output, dict) and "of" in output and output["of"] != token:
+            if isinstance(output, dict) and "of" in output and output["of"] != token and token not in self._by_key:
                 self._fail("outcome-of-its-own-job", f"job {token} was answered with what belongs to {output['of']}")
 
     def _holds(self, life: Life, event: e.AnyEvent) -> None:

@@ -1,24 +1,16 @@
-"""What a kind of fault is: how often it is planned, and how it is set up."""
+"""How faults are set up."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import NamedTuple
 
 from sfc.testing.simulation.processes import Process
 from sfc.testing.simulation.traps import Trap
 from sfc.testing.simulation.world import World
 
 Set = Callable[[World, random.Random], None]
-
-
-class Kind(NamedTuple):
-    """``weight``: how often it is planned, beside the others; more for one that seldom comes about. ``set`` does it at once, or lays a
-    trap; it does nothing where there is nothing for it to do."""
-
-    weight: int
-    set: Set
+"""Sets a fault up: it does it at once, or lays a trap; it does nothing where there is nothing for it to do."""
 
 
 def trap(kind: str, process: Process, when: str, ops: frozenset[str], skip: int, spring: Callable[[], None] | None = None) -> None:

@@ -11,7 +11,7 @@ from sfc.engine.commands import Complete, Hold, Pause, Redrive, Resume, Signal, 
 from sfc.testing.simulation.births import input_of, start, tell
 from sfc.testing.simulation.blueprints import TASKS, TRIGGERS
 from sfc.testing.simulation.histories import Life
-from sfc.testing.simulation.kinds import Kind, Set
+from sfc.testing.simulation.kinds import Set
 from sfc.testing.simulation.world import NAMES, SHARDS, World
 from sfc.wire.commands import encode_command
 from sfc.wire.partition import partition_of
@@ -183,24 +183,24 @@ def _edit(world: World, chance: random.Random) -> None:
     world.change_head("orders", triggers=[msgspec.structs.replace(trigger, flow_id=path, revision=1 + world.trigger_revision)])
 
 
-PEOPLE: dict[str, Kind] = {
-    "pause": Kind(4, _pause),
-    "resume": Kind(2, _resume),
-    "stop": Kind(3, _stop),
-    "redrive": Kind(4, _redrive),
-    "signal-early": Kind(2, _signal),
-    "hold-blueprint": Kind(3, _hold("hold-blueprint")),
-    "hold-version": Kind(2, _hold("hold-version")),
-    "hold-task": Kind(3, _hold("hold-task")),
-    "hold-group": Kind(2, _hold("hold-group")),
-    "old-hold-again": Kind(5, _old_hold),
-    "start-twice": Kind(2, _start_twice),
-    "command-on-wrong-partition": Kind(2, _wrong_partition),
-    "poison-record": Kind(3, _poison),
-    "repeated-command": Kind(3, _sent_again),
-    "answer-to-an-old-job": Kind(2, _stale_answer),
-    "start-before-definition-is-read": Kind(2, _new_version),
-    "start-beyond-definitions": Kind(2, _beyond),
-    "start-of-unknown-version": Kind(2, _unknown),
-    "trigger-edited": Kind(3, _edit),
+PEOPLE: dict[str, Set] = {
+    "pause": _pause,
+    "resume": _resume,
+    "stop": _stop,
+    "redrive": _redrive,
+    "signal-early": _signal,
+    "hold-blueprint": _hold("hold-blueprint"),
+    "hold-version": _hold("hold-version"),
+    "hold-task": _hold("hold-task"),
+    "hold-group": _hold("hold-group"),
+    "old-hold-again": _old_hold,
+    "start-twice": _start_twice,
+    "command-on-wrong-partition": _wrong_partition,
+    "poison-record": _poison,
+    "repeated-command": _sent_again,
+    "answer-to-an-old-job": _stale_answer,
+    "start-before-definition-is-read": _new_version,
+    "start-beyond-definitions": _beyond,
+    "start-of-unknown-version": _unknown,
+    "trigger-edited": _edit,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from sfc.testing.simulation.kinds import Kind, Set, trap, up
+from sfc.testing.simulation.kinds import Set, trap, up
 from sfc.testing.simulation.traps import Trap
 from sfc.testing.simulation.world import World
 
@@ -93,16 +93,16 @@ _TRICKS = (
     "heartbeats", "answer-of-nobody",
 )  # fmt: skip
 
-PLACES: dict[str, Kind] = {
-    "clock-jump": Kind(2, _jump),
-    "clock-skew": Kind(2, _skew),
-    "append-time-goes-back": Kind(2, _append_time("append-time-goes-back", -_BACK_MS, -30_000, -2_000)),
-    "append-time-is-ahead": Kind(2, _append_time("append-time-is-ahead", 2_000, 7_000, 20_000)),
-    "last-stable-offset-lags": Kind(3, _stable_lags),
-    "definitions-lag": Kind(2, _definitions_lag),
-    "job-topic-deleted": Kind(2, _job_topic_gone),
-    "input-topic-made-again": Kind(2, _input_topic_anew),
-    "reply-topic-made-again": Kind(2, _reply_topic_anew),
-    "torn-transaction": Kind(3, _torn),
-    **{kind: Kind(2, _trick(kind)) for kind in _TRICKS},
+PLACES: dict[str, Set] = {
+    "clock-jump": _jump,
+    "clock-skew": _skew,
+    "append-time-goes-back": _append_time("append-time-goes-back", -_BACK_MS, -30_000, -2_000),
+    "append-time-is-ahead": _append_time("append-time-is-ahead", 2_000, 7_000, 20_000),
+    "last-stable-offset-lags": _stable_lags,
+    "definitions-lag": _definitions_lag,
+    "job-topic-deleted": _job_topic_gone,
+    "input-topic-made-again": _input_topic_anew,
+    "reply-topic-made-again": _reply_topic_anew,
+    "torn-transaction": _torn,
+    **{kind: _trick(kind) for kind in _TRICKS},
 }

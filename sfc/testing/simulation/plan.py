@@ -9,9 +9,9 @@ from typing import NamedTuple
 class Size(NamedTuple):
     """How much happens in a run at least. ``steps``: turns of processes while there are faults."""
 
-    flows: int = 12
+    flows: int = 14
     steps: int = 320
-    faults: int = 12
+    faults: int = 14
 
 
 class Birth(NamedTuple):
