@@ -23,15 +23,14 @@ def open_object(secrets: Secrets, resource: str, parts: list[str]) -> tuple[Bina
     store, path, shown = _store(secrets, resource, parts)
     try:
         info = store.info(path)
-        if info.get("type") == "directory":
-            raise ValueError(f"{shown} is no object")
-        return cast("BinaryIO", store.open(path, "rb")), _mark(info)
+        source = cast("BinaryIO", store.open(path, "rb")) if info.get("type") != "directory" else None
     except FileNotFoundError:
         raise ValueError(f"there is no object {shown}") from None
-    except ValueError:
-        raise
-    except Exception as e:  # each driver has errors of its own
+    except Exception as e:  # each driver has errors of its own, and what they say may have secrets in it
         raise Unsteady(f"{shown} can't be read: {type(e).__name__}") from None
+    if source is None:
+        raise ValueError(f"{shown} is no object")
+    return source, _mark(info)
 
 
 def write_object(secrets: Secrets, resource: str, parts: list[str], content: bytes) -> None:

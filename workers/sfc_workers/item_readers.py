@@ -24,7 +24,7 @@ from sfc.ports import Log
 from sfc.wire.topics import Names
 from sfc_workers.item_files import open_file
 from sfc_workers.item_formats import items_of
-from sfc_workers.item_http import fetch, url_of
+from sfc_workers.item_http import Unsteady, fetch, url_of
 from sfc_workers.item_objects import open_object
 from sfc_workers.item_topics import records
 from sfc_workers.job import Job
@@ -102,7 +102,12 @@ class ItemReaders:
         with source:
             if "Of" in cursor and cursor["Of"] != mark:
                 raise ValueError(_CHANGED)
-            return _cut(_checked(items_of(source, config, place), taken), taken, most, batch, {"Of": mark})
+            try:
+                return _cut(_checked(items_of(source, config, place), taken), taken, most, batch, {"Of": mark})
+            except (ValueError, TaskError):
+                raise
+            except Exception as e:  # each driver of a store has errors of its own
+                raise Unsteady(f"{kind} can't be read: {type(e).__name__}") from None
 
     def _open(self, resource: str, kind: str, rest: str, parts: list[str], known: str | None) -> tuple[BinaryIO, str]:
         """The content, and what tells whether it is still the same. ``known``: as it was told before."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -67,3 +68,32 @@ def test_a_secret_has_the_driver_s_options_and_stays_one(site: Site, monkeypatch
     assert given == [{"key": "me", "secret": "hush"}]
     site.secrets = Secrets(environ={"SFC_SECRET_OBJECTS_S3": "hush, hush"})
     assert site.read("s3://b/k") == (FAILED, "the secret objects-s3 must be a JSON object with options of the driver")
+
+
+class Torn(io.BytesIO):
+    """A content that can't be read to its end."""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        raise RuntimeError("hush: the connection to https://me:word@store was lost")
+
+
+@pytest.mark.parametrize("breaks", ["open", "read"])
+def test_what_a_driver_raises_is_tried_again_and_its_words_stay_here(
+    site: Site, store: Any, monkeypatch: pytest.MonkeyPatch, breaks: str
+) -> None:
+    store.pipe_file("/shop/k.jsonl", b"1\n2\n")
+    opened: list[str] = []
+
+    def fail(path: str, mode: str) -> Any:
+        opened.append(path)
+        if breaks == "open":
+            raise ValueError("hush: not with the key word")
+        return Torn(b"1\n2\n")
+
+    monkeypatch.setattr(type(store), "open", lambda self, path, mode: fail(path, mode))
+    error, cause = site.read("memory://shop/k.jsonl", InputType="JSONL")
+    assert (error, len(opened)) == (FAILED, 3)
+    assert "can't be read" in cause
+    assert "hush" not in cause
+    store.makedirs("/shop/folder", exist_ok=True)
+    assert site.read("memory://shop/folder") == (FAILED, "memory://shop/folder is no object")
