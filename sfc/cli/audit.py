@@ -72,9 +72,8 @@ def _moment(option: str, text: str) -> int:
     try:
         return round(datetime.fromisoformat(text).astimezone().timestamp() * 1000)
     except ValueError:
-        raise typer.BadParameter(
-            f"{option} is a time such as 2026-01-31T12:00:00Z, or 30m, 2h, 1d ago, or an offset of the shard's commands as @1207; it is {text!r}"
-        ) from None
+        expected = f"{option} is a time such as 2026-01-31T12:00:00Z, or 30m, 2h, 1d ago, or an offset of the shard's commands as @1207"
+        raise typer.BadParameter(f"{expected}; it is {text!r}") from None
 
 
 def require_log(settings: Settings) -> None:
