@@ -38,15 +38,20 @@ class Seen:
 
 
 class Judge:
-    """Folds history records. ``findings``: what is wrong, each told once. Not for several threads at once."""
+    """Folds history records. ``findings``: what is wrong, each told once."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self.flows: dict[str, Seen] = {}
         self.findings: list[str] = []
         self.gaps = self.doubled = 0
         self.ended = 0  # flows that were started by somebody, not by another flow
 
     def take(self, record: HistoryRecord) -> None:
+        with self._lock:
+            self._take(record)
+
+    def _take(self, record: HistoryRecord) -> None:
         seen = self.flows.get(record.flow)
         if seen is None:
             seen = self.flows[record.flow] = Seen(record.run)
@@ -105,7 +110,8 @@ class Judge:
     @property
     def open(self) -> list[str]:
         """Flows that have not ended."""
-        return [flow for flow, seen in list(self.flows.items()) if not seen.status]
+        with self._lock:
+            return [flow for flow, seen in self.flows.items() if not seen.status]
 
 
 _STATUS = {

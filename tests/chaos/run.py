@@ -33,7 +33,7 @@ READY_S = 120.0
 DRY_S = 120.0  # without any flow's end, and it counts as stuck
 SAID_EACH_S = 10.0
 DISK_MB_MIN = 300
-DISK_MB_PER_FLOW = 0.03
+DISK_MB_PER_FLOW = 0.01
 
 
 @dataclass(frozen=True)
