@@ -16,8 +16,9 @@ from sfc.client import Client
 from sfc.errors import BadInput, SfcError
 from tests.chaos.documents import INPUT_PARTITIONS, Start, draw, input_topic
 
-BY_HTTP = 0.1  # of all flows
+BY_HTTP = 0.1  # of all flows, as long as the callers keep up
 CALLERS = 8
+CALLS_MAX = 3 * CALLERS
 TURN_S = 0.05
 OPEN_MAX = 4_000  # flows at once: more would only wait
 CALL_S = 12.0
@@ -81,7 +82,7 @@ class Load:
 
     def _start(self) -> None:
         self.sent += 1
-        if self._random.random() < BY_HTTP:
+        if self._random.random() < BY_HTTP and len(self._calls) < CALLS_MAX:
             self._calls.append(self._callers.submit(self._ask, draw(self._random, self.sent, "h"), self.sent))
         else:
             start = draw(self._random, self.sent, "r")
