@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from sfc.engine.rules import RULES
 from sfc.ports import Log, Partition
+from sfc.runtime.audit.reading import interval_of
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.doctor.diagnosis import Diagnosis
 from sfc.runtime.explain.facts import Facts, ShardView
 from sfc.runtime.explain.words import duration, many
 from sfc.runtime.pools import lags, pools_of
+from sfc.runtime.shard_records import TAIL_RECORDS, between
+from sfc.wire.state import shard_key
 from sfc.wire.topics import Names
 
 SLOW_MS = 5_000
@@ -32,6 +35,11 @@ def _check(log: Log, names: Names, view: ShardView, now_ms: int, found: Diagnosi
     number, state = view.number, view.state
     at = Partition(names.commands, number)
     where = f"{at.topic}-{number}"
+    if state is not None and (torn := _torn(log, names, number, state.interval)):
+        said = f"{names.state}-{number} has records of interval {torn}, the shard's own record ends at {state.interval}: it is torn"
+        found.error(
+            "torn", said, "no engine takes it", f"sfc audit --shard {number} names the flows; bring the topic back", names.state, number
+        )
     if state is not None:
         start, end = log.starts([at])[at], log.ends([at], committed=False)[at]
         if state.next_offset < start or state.next_offset > end:
@@ -60,6 +68,16 @@ def _check(log: Log, names: Names, view: ShardView, now_ms: int, found: Diagnosi
             f"look at the log of {view.owner}: a shard that has stopped says why there, with the command to type; a slow one needs engines"
         )
         found.error("shard-behind", said, "its flows wait so long", mend, at.topic, number)
+
+
+def _torn(log: Log, names: Names, number: int, interval: int) -> int:
+    """An interval beyond the shard's own record, among the last records of its state; 0 for none."""
+    at = Partition(names.state, number)
+    start, end = log.starts([at])[at], log.ends([at])[at]
+    records = between(log, at, max(start, end - TAIL_RECORDS), end)
+    if any(r.key == shard_key(number) and interval_of(r) > interval for r in records):
+        return 0  # it goes on while it is looked at
+    return max((n for r in records if (n := interval_of(r)) > interval), default=0)
 
 
 def _rules(number: int, rules: int, closed: bool, found: Diagnosis) -> None:

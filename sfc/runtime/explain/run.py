@@ -61,6 +61,9 @@ def _reasons(flow: Flow, view: ShardView, facts: Facts) -> list[Reason]:
         return [_ended(flow)]
     program = facts.definitions.program(flow.blueprint, flow.version)
     found = [r for r in shard_reasons(view, facts) if r.code != "shard-behind" or view.waits_for_flow or _is_due(flow, facts)]
+    if view.state is not None and flow.id in view.state.passed_over:
+        said = "its timers do not fire: engines died at one of them, and an operator passed it over"
+        found.append(Reason("timers-passed-over", said, [f"sfc flows stop {flow.id}", "go on with it by hand, by signals or answers"]))
     holds = list(_holds(flow, facts.definitions, facts))
     found += holds
     if holds and flow.inbox:

@@ -276,6 +276,14 @@ def test_a_shard_that_stands_where_its_commands_are_not(clinic: Clinic) -> None:
     assert "was truncated, or made anew" in clinic.only("position").breaks
 
 
+def test_a_torn_shard_is_told(clinic: Clinic) -> None:
+    state = last_record(clinic.bench.log, NAMES, HOME)
+    assert state is not None
+    clinic.bench.producer.send(NAMES.state, b"{}", b"twice:7", interval_headers(state.interval + 1), HOME)
+    clinic.bench.producer.flush()
+    assert "no engine takes it" in clinic.only("torn").breaks
+
+
 def test_a_shard_of_another_release_and_the_word_that_lets_it_be_taken(clinic: Clinic) -> None:
     clinic.lane.close()
     bench = clinic.bench

@@ -357,6 +357,18 @@ def test_a_shard_that_an_open_transaction_holds_is_told(scene: Scene) -> None:
     transaction.abort()
 
 
+def test_a_flow_whose_timers_were_passed_over_is_told(scene: Scene) -> None:
+    scene.started("later:1")
+    assert scene.lane is not None
+    shard = partition_of(b"later:1", SHARDS)
+    scene.lane.shards[shard].state.passed_over = ["later:1"]
+    scene.bench.command("later:1", Resume())
+    scene.settled()
+    found = scene.explain("later:1")
+    assert [r.code for r in found.reasons] == ["timers-passed-over", "timer"]
+    assert (found.reasons[0].do[0], found.moving) == ("sfc flows stop later:1", False)
+
+
 def test_a_monitor_that_is_behind_is_told(scene: Scene) -> None:
     scene.started("ask:1")
     scene.bench.log.set_group_positions(NAMES.monitor_group, {Partition(NAMES.history, n): Position(0) for n in range(SHARDS)})
