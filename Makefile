@@ -62,6 +62,10 @@ conformance: $(VENV)/.installed-dev ## judge recorded executions and definitions
 chaos: $(VENV)/.installed-dev ## kill brokers and processes for MINUTES=10 while FLOWS=100000 run, and judge what is left; SEED=n, KEEP=1
 	@$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),10) --flows $(or $(FLOWS),100000) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep)
 
+.PHONY: simulate
+simulate: $(VENV)/.installed-dev ## run the engine in a simulated world of faults: SEEDS=1000 FIRST_SEED=1; the result goes to .bench/simulation.json
+	$(BIN)/python -m sfc.testing.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FIRST_SEED),1) --processes $(or $(PROCESSES),2) --result .bench/simulation.json
+
 .PHONY: bench
 bench: $(VENV)/.installed-dev ## measure SFC against the floor on a broker of its own
 	$(BIN)/python benchmarks/bench.py $(if $(KAFKA),--kafka $(KAFKA))

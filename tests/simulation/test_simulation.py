@@ -1,4 +1,4 @@
-"""The simulation: its invariants hold over many seeds, a seed replays exactly, and every kind of fault happens."""
+"""The simulation: invariants hold over many seeds, a seed replays exactly, all faults happen, and a broken run is made small."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from collections import Counter
+from pathlib import Path
 
-from sfc.testing.simulation import simulate
+import pytest
 
-SEEDS = int(os.environ.get("SFC_TEST_SEEDS", "100"))
+from sfc.testing.simulation import FAULTS, Broken, simulate
+from sfc.testing.simulation.many import main
+from sfc.testing.simulation.run import planned
+from sfc.testing.simulation.shrink import shrink
+
+SEEDS = int(os.environ.get("SFC_TEST_SEEDS", "1000"))
 
 
 def in_a_process(*arguments: str, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:
@@ -18,13 +23,19 @@ def in_a_process(*arguments: str, hash_seed: str = "0") -> subprocess.CompletedP
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=env, check=False)
 
 
-def test_invariants_hold_over_many_seeds() -> None:
-    ran = in_a_process("-m", "sfc.testing.simulation", "--seeds", str(SEEDS), "--processes", "2", "--json")
-    told = json.loads(ran.stdout)
-    assert told["broken"] is None
+@pytest.mark.timeout(1_200)
+def test_invariants_hold_over_many_seeds_and_every_kind_of_fault_happens(tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    ran = in_a_process("-m", "sfc.testing.simulation", "--seeds", str(SEEDS), "--processes", "2", "--result", str(result))
+    told = json.loads(result.read_text())
+    assert told["broken"] is None, ran.stdout
     assert (ran.returncode, told["seeds"]) == (0, SEEDS)
-    assert told["least"]["flows"] >= 10
-    assert told["least"]["steps"] >= 300
+    least = told["least"]
+    assert (least["flows"] >= 10, least["steps"] >= 300, least["faults"] >= 5) == (True, True, True), least
+    if SEEDS >= 1_000:
+        all = sum(told["faults"].values())
+        assert {kind: n for kind, n in told["faults"].items() if n * 100 < all} == {}
+    assert set(told["faults"]) == set(FAULTS)
 
 
 def test_a_seed_replays_exactly_whatever_the_order_of_sets() -> None:
@@ -33,8 +44,35 @@ def test_a_seed_replays_exactly_whatever_the_order_of_sets() -> None:
     assert first == second != ""
 
 
-def test_two_seeds_are_two_worlds() -> None:
+def test_two_seeds_are_two_worlds_and_every_flow_ends() -> None:
     one, other = simulate(1), simulate(2)
     assert one.digest != other.digest
-    assert one.ended.total() == one.flows
-    assert isinstance(one.faults, Counter)
+    assert one.ended.total() == one.flows >= 10
+
+
+def test_a_planted_bug_is_seen_and_its_run_is_made_small(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Marks are not looked at: a command that comes twice is taken twice."""
+    monkeypatch.setattr("sfc.runtime.shard.is_new", lambda state, received: True)
+    seed = next(seed for seed in range(1, 200) if _breaks(seed))
+    with pytest.raises(Broken) as broken:
+        simulate(seed)
+    assert main(["--first", str(seed), "--seeds", "1"]) == 1
+    assert f"python -m sfc.testing.simulation --seeds 1 --first {seed}" in capsys.readouterr().out
+    plan = planned(seed)
+    found = shrink(plan, runs_max=60)
+    assert found is not None
+    assert found.broken.invariant == broken.value.invariant
+    assert len(found.plan.deeds) + len(found.plan.births) <= (len(plan.deeds) + len(plan.births)) // 2
+
+
+def _breaks(seed: int) -> bool:
+    try:
+        simulate(seed)
+    except Broken:
+        return True
+    return False
+
+
+def test_what_breaks_nothing_is_not_made_smaller(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--shrink", "1"]) == 0
+    assert "breaks no invariant" in capsys.readouterr().out

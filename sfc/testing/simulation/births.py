@@ -36,6 +36,13 @@ def start_flow(world: World, salt: int, number: int) -> None:
         start(world, name, f"{name}:d{number}", given, keep_id=chance.random() < 0.3)
 
 
+def burst(world: World, chance: random.Random, count: int) -> None:
+    """Records behind each other on one partition of the input topic, which are likely to be carried over together."""
+    first = 1_000 + chance.randrange(100_000)
+    for n in range(count):
+        world.send("orders_in", msgspec.json.encode(input_of(world, chance, first + n)), b"burst")
+
+
 def start(
     world: World, name: str, flow: str, given: Any, *, keep_id: bool = False, version: int = 1, at: int = -1, shard: int | None = None
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from sfc.engine.rules import RULES
+from sfc.testing.simulation.births import burst
 from sfc.testing.simulation.kinds import Set, trap, up
 from sfc.testing.simulation.processes import Process
 from sfc.testing.simulation.world import MAX_POLL_S, World
@@ -33,6 +34,12 @@ def _instead(kind: str, *ops: str, role: str = "engine", skip_max: int = 2) -> S
         trap(kind, process, "instead", frozenset(ops), chance.randint(0, skip_max))
 
     return set
+
+
+def _lost_of_intake(world: World, chance: random.Random) -> None:
+    """One of several starts is lost; those behind it may arrive, where their producer does not see to it."""
+    burst(world, chance, 6)
+    _instead("lost-record-of-intake", "command", "letter", role="intake")(world, chance)
 
 
 def _zombie(kind: str, when: str, *ops: str, role: str = "engine") -> Set:
@@ -152,7 +159,7 @@ CRASHES: dict[str, Set] = {
     "given-up-job": _instead("given-up-job", "job"),
     "given-up-job-in-log": _instead("given-up-job-in-log", "job"),
     "lost-record": _instead("lost-record", "command", "letter"),
-    "lost-record-of-intake": _instead("lost-record-of-intake", "command", "letter", role="intake"),
+    "lost-record-of-intake": _lost_of_intake,
     "wrong-group-offset": _instead("wrong-group-offset", "group-commit"),
     "zombie-before-flush": _zombie("zombie-before-flush", "before", "flush"),
     "zombie-before-commit": _zombie("zombie-before-commit", "before", "commit"),

@@ -14,7 +14,8 @@ from typing import Any
 
 from sfc.testing.simulation.broken import Broken, Report
 from sfc.testing.simulation.faults import FAULTS
-from sfc.testing.simulation.run import simulate
+from sfc.testing.simulation.run import planned, simulate
+from sfc.testing.simulation.shrink import shrink
 
 PORTION = 20
 MODULE = "sfc.testing.simulation"
@@ -94,7 +95,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--processes", type=int, default=1, help="at work at once (default 1)")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     parser.add_argument("--result", type=Path, help="a file that gets the JSON object, too")
+    parser.add_argument("--shrink", type=int, metavar="SEED", help="make this seed's run as small as it can be and still break")
     chosen = parser.parse_args(arguments)
+    if chosen.shrink is not None:
+        return _shrink(chosen.shrink)
     if chosen.seeds < 1 or chosen.processes < 1:
         parser.error("--seeds and --processes take numbers from 1")
     totals, began_s = Totals(), time.monotonic()
@@ -112,6 +116,22 @@ def main(arguments: Sequence[str]) -> int:
         chosen.result.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result) if chosen.json else _lines(result))
     return 0 if broken is None else 1
+
+
+def _shrink(seed: int) -> int:
+    """Prints the smallest run that breaks the same invariant. 0 where the seed breaks nothing."""
+    plan = planned(seed)
+    found = shrink(plan)
+    if found is None:
+        print(f"seed {seed} breaks no invariant")
+        return 0
+    print(f"BROKEN  {found.broken.invariant}  (step {found.broken.step}; {found.runs} runs)\n  {found.broken.detail}")
+    print(f"flows: {len(found.plan.births)} of {len(plan.births)}; faults: {len(found.plan.deeds)} of {len(plan.deeds)}")
+    for birth in found.plan.births:
+        print(f"  step {birth.step:4}  a flow is started (salt {birth.salt})")
+    for deed in found.plan.deeds:
+        print(f"  step {deed.step:4}  {deed.kind} (salt {deed.salt})")
+    return 1
 
 
 def _plain(broken: Broken | None) -> dict[str, Any] | None:

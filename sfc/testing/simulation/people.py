@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from sfc.engine.commands import Complete, Hold, Pause, Redrive, Resume, Signal, Start, Stop
-from sfc.testing.simulation.births import input_of, start, tell
+from sfc.testing.simulation.births import burst, input_of, start, tell
 from sfc.testing.simulation.blueprints import TASKS, TRIGGERS
 from sfc.testing.simulation.histories import Life
-from sfc.testing.simulation.kinds import Set
+from sfc.testing.simulation.kinds import Set, trap
 from sfc.testing.simulation.world import NAMES, SHARDS, World
 from sfc.wire.commands import encode_command
 from sfc.wire.partition import partition_of
@@ -173,14 +173,22 @@ def _unknown(world: World, chance: random.Random) -> None:
 
 
 def _edit(world: World, chance: random.Random) -> None:
-    """The id of the flow is found at another place of the record from now on; records wait while it is edited."""
+    """The id of the flow is found at another place of the record from now on; some records wait while it is edited, others have been
+    carried over by one who died before he said so."""
     world.happened("trigger-edited")
-    for n in range(chance.randint(1, 4)):
-        world.send("orders_in", msgspec.json.encode(input_of(world, chance, 500 + n)), b"%d" % n)
+    burst(world, chance, chance.randint(1, 4))
+    if chance.random() < 0.5:
+        for process in world.of("intake"):
+            trap("crash-of-intake", process, "before", frozenset({"group-commit"}), 0, process.log.traps.crash)
+        world.later(chance.randint(10, 40), lambda: _edited(world))
+    else:
+        _edited(world)
+
+
+def _edited(world: World) -> None:
     world.trigger_revision += 1
-    trigger = TRIGGERS["orders"]
     path = "$.alt" if world.trigger_revision % 2 else "$.id"
-    world.change_head("orders", triggers=[msgspec.structs.replace(trigger, flow_id=path, revision=1 + world.trigger_revision)])
+    world.change_head("orders", triggers=[msgspec.structs.replace(TRIGGERS["orders"], flow_id=path, revision=1 + world.trigger_revision)])
 
 
 PEOPLE: dict[str, Set] = {

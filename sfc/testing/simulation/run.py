@@ -23,7 +23,12 @@ SPLIT_BYTES = 1_500
 
 def simulate(seed: int, *, size: Size = SIZE) -> Report:
     """One run of this seed. Raises Broken at the first invariant that does not hold."""
-    return carry_out(plan_of(seed, size, WEIGHED))
+    return carry_out(planned(seed, size=size))
+
+
+def planned(seed: int, *, size: Size = SIZE) -> Plan:
+    """What is to happen in the run of this seed."""
+    return plan_of(seed, size, WEIGHED)
 
 
 def carry_out(plan: Plan) -> Report:
