@@ -30,7 +30,7 @@ def murmur2(data: bytes) -> int:
     return h - 0x1_0000_0000 if h & 0x8000_0000 else h
 
 
-@lru_cache(maxsize=50_000)  # a flow's key comes again with each of its commands, and hashing it takes 3 µs
+@lru_cache(maxsize=10_000)  # a flow's key comes again with each of its commands, and hashing it takes 3 µs
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition where the Java client puts a key."""
     return (_hash(key) & 0x7FFFFFFF) % partitions
