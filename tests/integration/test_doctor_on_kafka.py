@@ -64,7 +64,7 @@ def test_topics_are_made_as_they_must_be_or_written_down(kafka: str) -> None:
     assert made.exit_code == 0, made.stderr
     assert "8 made, 0 were there" in made.stdout
     assert "0 made, 8 were there" in run(kafka, namespace, "topics", "create").stdout
-    assert not [code for code, _ in examined(kafka, namespace)[1] if code not in ("no-engine", "one-replica")]
+    assert not [code for code, _ in examined(kafka, namespace)[1] if code not in ("no-engine-seen", "one-replica", "auto-create")]
 
 
 def test_wrong_settings_are_found_and_mended_by_the_commands_that_are_shown(kafka: str) -> None:
@@ -89,9 +89,9 @@ def test_wrong_settings_are_found_and_mended_by_the_commands_that_are_shown(kafk
         assert finding["breaks"]
         alter(kafka, finding["mend"])
     _, left = examined(kafka, namespace)
-    assert {code for code, _ in left} <= {"no-engine", "one-replica", "auto-create", "segments"}
+    assert {code for code, _ in left} <= {"no-engine-seen", "one-replica", "auto-create", "segments"}
     shown = run(kafka, namespace, "doctor")
-    assert "no-engine" in shown.stdout
+    assert "no-engine-seen" in shown.stdout
     assert "mend:   sfc engine" in shown.stdout
 
 

@@ -22,13 +22,21 @@ def check_shards(log: Log, names: Names, shards: int, definitions: Definitions, 
     facts = Facts(log, names, shards, definitions, now_ms)
     found.shards = shards
     engines: tuple[str, ...] = ()
+    waiting: list[int] = []
     for number in range(shards):
         view = facts.shard(number, "")
         engines = view.engines
+        if view.behind and now_ms - view.waits_ms > SLOW_MS:
+            waiting.append(number)
         _check(log, names, view, now_ms, found)
     if running and not engines:
-        said = f"no engine runs: nobody is in the consumer group {names.engine_group}"
-        found.error("no-engine", said, "no flow moves", "sfc engine")
+        nobody = f"nobody is in the consumer group {names.engine_group}"
+        if waiting:
+            said = f"no engine takes the commands of {many(len(waiting), 'shard')} ({', '.join(map(str, waiting))}): {nobody}"
+            found.error("no-engine", said, "their flows stand", "sfc engine, or the one that has them by its list (SFC_ENGINE_SHARDS)")
+        else:
+            breaks = "no flow moves, unless engines have their shards by a list (SFC_ENGINE_SHARDS): those are in no group"
+            found.warn("no-engine-seen", f"no engine is seen: {nobody}", breaks, "sfc engine")
 
 
 def _check(log: Log, names: Names, view: ShardView, now_ms: int, found: Diagnosis) -> None:

@@ -14,9 +14,14 @@ def shard_reasons(view: ShardView, facts: Facts) -> list[Reason]:
     number, waits_ms = view.number, facts.now_ms - view.waits_ms
     where = f"{facts.names.commands}-{number}"
     found = []
-    if not view.engines:
-        said = f"no engine runs: nobody is in the consumer group {facts.names.engine_group}"
-        found.append(Reason("no-engine", f"{said}, and {many(view.behind, 'command')} of shard {number} wait", ["sfc engine"]))
+    nobody = f"nobody is in the consumer group {facts.names.engine_group}"
+    if not view.engines and view.behind and waits_ms > SLOW_MS:
+        said = f"no engine takes the {many(view.behind, 'command')} of shard {number}, which wait since {duration(waits_ms)}: {nobody}"
+        do = "where engines have their shards by a list (SFC_ENGINE_SHARDS), look at the log of the one that lists this shard"
+        found.append(Reason("no-engine", said, ["sfc engine", do], since_ms=view.waits_ms))
+    elif not view.engines:
+        said = f"no engine is seen: {nobody}. That is as it should be where engines have their shards by a list (SFC_ENGINE_SHARDS)"
+        found.append(Reason("no-engine-seen", said, ["sfc engine"]))
     elif not view.owner:
         said = f"no engine has shard {number}; {', '.join(view.engines)} may be about to take it"
         found.append(Reason("shard-without-engine", said, ["look at the engines' logs: they say which shards they take"]))

@@ -41,7 +41,7 @@ def codes(found: dict[str, Any]) -> list[str]:
 def test_a_flow_is_explained_by_its_history(gateway: Any, asked: HistoryRecord, client: Client) -> None:
     gateway.index.index([asked], [], {})
     found = client.explain(FLOW)
-    assert codes(found) == ["no-engine", "signal"]
+    assert codes(found) == ["no-engine-seen", "signal"]
     assert (found["status"], found["moving"], found["states"]) == ("RUNNING", False, ["Ask"])
     assert found["reasons"][1]["do"] == ["sfc signal asks:1 go --output '{…}'"]
 
@@ -61,7 +61,7 @@ def test_without_the_index_it_is_explained_from_the_log(
         raise IndexUnavailable("the index does not answer")
 
     monkeypatch.setattr(gateway.index, "history", away)
-    assert codes(client.explain(FLOW)) == ["no-engine", "signal"]
+    assert codes(client.explain(FLOW)) == ["no-engine-seen", "signal"]
 
 
 def test_a_flow_that_nobody_knows_is_not_found(client: Client, asked: HistoryRecord) -> None:

@@ -236,7 +236,10 @@ def test_no_engine_and_a_shard_without_one(clinic: Clinic, monkeypatch: pytest.M
         patched.setattr(clinic.bench.log, "group_members", lambda g: [m._replace(partitions=m.partitions[:1]) for m in asked(g)])
         assert clinic.only("shard-without-engine").shard in range(SHARDS)
     clinic.lane.close()
-    assert clinic.only("no-engine").mend == "sfc engine"
+    assert clinic.only("no-engine-seen", "warning").mend == "sfc engine"
+    clinic.bench.command("twice:1", Pause())
+    clinic.later_s = 60
+    assert f"1 shard ({HOME})" in clinic.only("no-engine").said
 
 
 def test_a_shard_that_is_behind_and_one_that_is_held(clinic: Clinic) -> None:

@@ -314,11 +314,13 @@ def test_without_an_engine_the_shard_is_told_first(scene: Scene) -> None:
     scene.started("ask:1")
     assert scene.lane is not None
     scene.lane.close()
+    assert [r.code for r in scene.explain("ask:1").reasons] == ["no-engine-seen", "signal"]
     scene.bench.command("ask:1", Pause())
+    scene.later_ms = LATER_MS
     found = scene.explain("ask:1")
     assert [r.code for r in found.reasons] == ["no-engine", "signal"]
-    assert (found.reasons[0].do, found.moving) == (["sfc engine"], False)
-    assert "1 command of shard" in found.reasons[0].said
+    assert (found.reasons[0].do[0], found.moving) == ("sfc engine", False)
+    assert "no engine takes the 1 command of shard" in found.reasons[0].said
 
 
 def test_a_start_that_no_engine_has_taken_is_found_on_the_log(scene: Scene) -> None:
@@ -326,6 +328,7 @@ def test_a_start_that_no_engine_has_taken_is_found_on_the_log(scene: Scene) -> N
     settle(scene.bench, [scene.lane], 5)
     scene.lane.close()
     scene.bench.start("ask:9")
+    scene.later_ms = LATER_MS
     found = scene.explain("ask:9")
     assert (found.status, [r.code for r in found.reasons]) == ("UNKNOWN", ["not-started", "no-engine"])
 
