@@ -11,6 +11,8 @@ from typing import NamedTuple
 from sfc.engine.commands import ChildEnded, Command, Dispatched, DispatchFailed, Hold, HoldChild, Pause, Resume, Start, Stop, Tick
 from sfc.errors import MalformedRecord
 from sfc.ports import Record
+from sfc.runtime.intake import read_command
+from sfc.runtime.letters import Refused
 from sfc.wire.commands import decode_command
 from sfc.wire.partition import partition_of
 
@@ -55,6 +57,8 @@ class CommandsSeen:
         self.dispatched: list[str] = []  # tokens, since the last look
         self.children_ended: set[tuple[str, int]] = set()  # tokens, with places in a Map
         self.children_stopped: set[tuple[str, str]] = set()  # ids, with the tokens by which they were started
+        self.strays: list[Seen] = []  # on the wrong partition, and no repetitions
+        self.sent: set[tuple[str, tuple[int, ...]]] = set()  # sources and marks of what is at home
         self._marks: list[dict[str, tuple[int, ...]]] = [{} for _ in range(shards)]
         self._subjects: list[dict[str, _Line]] = [{} for _ in range(shards)]
         self._flows: dict[str, _Line] = {}
@@ -80,9 +84,25 @@ class CommandsSeen:
                 marks[received.source] = received.mark
         seen = Seen(record, flow, received.command, counts, received.source)
         self.by_offset[shard].append(seen)
+        if home:
+            self.sent.add((received.source, received.mark))
+        elif received.mark == () or received.mark == self._marks[shard][received.source]:
+            self.strays.append(seen)
         if counts:
             self._learn(seen, shard)
         return seen
+
+    def not_forwarded(self) -> list[Seen]:
+        """In the end: commands on the wrong partition that nobody has passed on with their place as mark."""
+        found = []
+        for seen in self.strays:
+            try:
+                read_command(seen.record)
+            except Refused:  # a dead letter
+                continue
+            if (f"shard/{seen.record.partition}", (seen.record.offset, 0)) not in self.sent:
+                found.append(seen)
+        return found
 
     def _learn(self, seen: Seen, shard: int) -> None:
         offset = seen.record.offset

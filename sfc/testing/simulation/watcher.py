@@ -117,7 +117,11 @@ class Watcher:
             self.sources.letter(head[headers.ORIGIN_TOPIC_ID].decode(), *place)
 
     def check_starts(self) -> None:
-        """In the end: every start that counts has made a flow, unless there was one already, or its version is unknown."""
+        """In the end: every start that counts has made a flow, unless there was one already, or its version is unknown; and what came to
+        the wrong partition has been passed on."""
+        for seen in self.commands.not_forwarded():
+            place = f"offset {seen.record.offset} of {self._names.commands}-{seen.record.partition}"
+            self._fail("strays-are-forwarded", f"the command to {seen.flow} at {place} was not passed on to the shard of its flow")
         for flow, starts in self.commands.starts.items():
             for seen in starts:
                 command, offset = seen.command, seen.record.offset
