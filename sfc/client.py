@@ -86,6 +86,11 @@ class Client:
         """The events, in order: all of them, page by page."""
         return list(self._pages("events", f"/flows/{_part(flow)}/history", _given(run=run)))
 
+    def runs(self, flow: str) -> list[int]:
+        """The lives of the flow's id of which there is a history, latest first."""
+        found: list[int] = self._object("GET", f"/flows/{_part(flow)}/runs")["runs"]
+        return found
+
     def explain(self, flow: str) -> Json:
         """{flow, status, moving, reasons: [{code, said, do, …}], children}: why the flow does not move."""
         return self._object("GET", f"/flows/{_part(flow)}/explain")

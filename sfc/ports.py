@@ -439,6 +439,9 @@ class FlowIndex(Protocol):
         Each has ``name`` (``TaskStateEntered``); StateEntered has ``input`` and StateExited ``output``, as far as the history has them.
         """
 
+    def runs(self, flow: str) -> list[int]:
+        """The runs of which a history is known, latest first; up to 100."""
+
     def statistics(self, blueprint: str | None = None) -> Statistics:
         """Of one blueprint or all, by name and version."""
 

@@ -84,6 +84,7 @@ EXAMPLES: dict[Any, Any] = {
             "do": ["sfc signal hello:o-1 go --output '{…}'"], "state": "Ask", "since_ms": _AT, "token": "hello:o-1/7/3/9f86d081",
         }],
     },
+    s.Runs: {"flow": "hello:o-1", "runs": [7, 3]},
     s.HistoryPage: {
         "flow": "hello:o-1",
         "events": [{"name": "ExecutionStarted", "type": "ExecutionStarted", "seq": 1, "offset": 41, "at_ms": _AT, "version": 2}],

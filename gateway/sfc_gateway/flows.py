@@ -92,6 +92,14 @@ def router(services: Services) -> APIRouter:
             run = known.run if known is not None else None
         return json_response({"flow": flow, **page("events", behind, limit, lambda event: f"{run or 0}:{event['seq']}")})
 
+    @routes.get("/{flow}/runs", summary="The lives of a flow's id")
+    def get_runs(flow: str) -> Response:
+        """The numbers by which the history of each is asked for, latest first; up to 100. A forgotten flow's id is free again."""
+        found = services.index.runs(_flow_id(flow))
+        if not found:
+            raise UnknownName(f"there is no history of {flow}", hint="`sfc flows list`")
+        return json_response({"flow": flow, "runs": found})
+
     @routes.get("/{flow}/explain", summary="Why does this flow not move?")
     def explain_flow(flow: str) -> Response:
         """What it waits for, what holds it, and commands that help; of the children that it waits for too."""

@@ -67,6 +67,7 @@ DOCS: dict[str, Doc] = {
     "find_flows": Doc({200: FlowPage}),
     "get_flow": Doc({200: FlowDocument}),
     "get_history": Doc({200: s.HistoryPage}),
+    "get_runs": Doc({200: s.Runs}),
     "explain_flow": Doc({200: Explanation}),
     "pause_flow": Doc({200: s.Verdict}, s.Reason),
     "resume_flow": Doc({200: s.Verdict}, s.Reason),

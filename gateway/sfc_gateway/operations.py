@@ -15,6 +15,7 @@ ROLES = {
     "find_flows": VIEWER,
     "get_flow": VIEWER,
     "get_history": VIEWER,
+    "get_runs": VIEWER,
     "explain_flow": VIEWER,
     "pause_flow": OPERATOR,
     "resume_flow": OPERATOR,

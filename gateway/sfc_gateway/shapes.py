@@ -124,6 +124,13 @@ class Event(Struct):
     at_ms: int
 
 
+class Runs(Struct):
+    """The lives of a flow's id, latest first."""
+
+    flow: str
+    runs: list[int]
+
+
 class HistoryPage(Struct):
     flow: str
     events: list[Event]

@@ -85,7 +85,8 @@ def located(read: Read, problem: Problem) -> Found:
 
 
 def of_a_deploy(documents: Sequence[Read], problems: Iterable[Problem]) -> list[Found]:
-    """Problems that the gateway found, with their places. Of several documents their pointers begin with the source and ``#``."""
+    """Problems that the gateway found, with their places, in order of the lines of each file. Of several documents their pointers begin
+    with the source and ``#``."""
     by_source = {read.source: read for read in documents}
     found = []
     for problem in problems:
@@ -100,7 +101,7 @@ def of_a_deploy(documents: Sequence[Read], problems: Iterable[Problem]) -> list[
             found.append(located(documents[0], problem))
         else:
             found.append(Found(source or "deploy", problem))
-    return found
+    return [one for file in dict.fromkeys(each.file for each in found) for one in in_order([f for f in found if f.file == file])]
 
 
 def in_order(found: list[Found]) -> list[Found]:

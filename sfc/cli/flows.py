@@ -95,11 +95,11 @@ def _list_all(flows: Iterable[Mapping[str, Any]], *, as_json: bool) -> None:
 def show(flow: Flow, as_json: Json = False) -> None:
     """Show one flow."""
     with context.client() as gateway:
-        found = gateway.flow(flow)
+        found = _with_output(gateway, _with_runs(gateway, gateway.flow(flow)))
     if as_json:
         output.print_json(found)
         return
-    origin = found.get("origin") or {}
+    origin, earlier = found.get("origin") or {}, found.get("earlier_runs")
     place = f"{origin.get('topic')}-{origin.get('partition', 0)}@{origin.get('offset')}" if origin.get("topic") else ""
     output.card(
         str(found["flow"]),
@@ -114,6 +114,7 @@ def show(flow: Flow, as_json: Json = False) -> None:
             ("error", str(found.get("error") or "")),
             ("cause", str(found.get("cause") or "")),
             ("run", str(found.get("run") or "")),
+            ("earlier", ", ".join(map(str, earlier)) + f": sfc flows history {found['flow']} --run {earlier[0]}" if earlier else ""),
             ("redrives", str(found.get("redrives") or "")),
             ("input", output.shortened(found["input"], 2000) if "input" in found else ""),
             ("output", output.shortened(found["output"], 2000) if "output" in found else ""),
@@ -121,10 +122,38 @@ def show(flow: Flow, as_json: Json = False) -> None:
     )
 
 
+def _with_runs(gateway: Client, flow: dict[str, Any]) -> dict[str, Any]:
+    """A flow whose id had lives before, with their numbers."""
+    from sfc.errors import UnknownName
+
+    try:
+        earlier = [run for run in gateway.runs(str(flow["flow"])) if run < flow.get("run", 0)]
+    except UnknownName:
+        return flow
+    return {**flow, "earlier_runs": earlier} if earlier else flow
+
+
+def _with_output(gateway: Client, flow: dict[str, Any]) -> dict[str, Any]:
+    """A flow that succeeded, with what came out of it: the history has that."""
+    from sfc.errors import UnknownName
+
+    if flow.get("status") != "SUCCEEDED" or "output" in flow:
+        return flow
+    try:
+        events = gateway.history(str(flow["flow"]), flow.get("run"))
+    except UnknownName:  # the index forgets histories sooner than flows
+        return flow
+    told = next((event for event in reversed(events) if "output" in event), None)
+    return flow if told is None else {**flow, "output": told["output"]}
+
+
 @app.command()
 def history(
     flow: Flow,
-    run: Annotated[int | None, typer.Option(help="An earlier life of the same id.  [default: the latest]", show_default=False)] = None,
+    run: Annotated[
+        int | None,
+        typer.Option(help="An earlier life of the same id; `sfc flows show` tells them.  [default: the latest]", show_default=False),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="With the fields that only SFC itself reads.")] = False,
     as_json: Json = False,
 ) -> None:

@@ -72,6 +72,7 @@ def test_a_second_life_replaces_the_first_and_the_history_has_both(index: FlowIn
     assert [h["seq"] for h in index.history("order:1")] == [1, 2]
     assert [h["seq"] for h in index.history("order:1", 3)] == [1, 2, 3, 4]
     assert index.history("order:1", 4) == []
+    assert (index.runs("order:1"), index.runs("order:2")) == ([90, 3], [])
     assert index.counters().flows == {"RUNNING": 1}
 
 

@@ -128,6 +128,11 @@ class ElasticsearchFlowIndex:
             run = hits[0]["_source"]["run"]
         return fold(self._events(flow, run))
 
+    def runs(self, flow: str) -> list[int]:
+        aggs = {"runs": {"terms": {"field": "run", "size": 100, "order": {"_key": "desc"}}}}
+        found = self._search(t.EVENTS, {"query": {"term": {"flow": flow}}, "size": 0, "aggs": aggs}).get("aggregations")
+        return [int(bucket["key"]) for bucket in found["runs"]["buckets"]] if found else []
+
     def statistics(self, blueprint: str | None = None) -> Statistics:
         only = queries.of_blueprint(blueprint)
         counts, buckets = queries.state_counts(self._rows(t.VISITS, queries.STATE_COUNTS, only))

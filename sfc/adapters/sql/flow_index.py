@@ -92,6 +92,10 @@ class SqliteFlowIndex:
             rows = connection.execute(sql.HISTORY, (flow, run)).fetchall()
         return fold(event for row in rows for event in _decode_events(row[0]))
 
+    def runs(self, flow: str) -> list[int]:
+        with self._connections.reading() as connection:
+            return [row[0] for row in connection.execute(sql.RUNS, (flow,)).fetchall()]
+
     def statistics(self, blueprint: str | None = None) -> Statistics:
         where, values = ("", ()) if blueprint is None else ("WHERE blueprint = ?", (blueprint,))
         with self._connections.reading() as connection:

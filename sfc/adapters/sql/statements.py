@@ -87,6 +87,8 @@ SOMEWHERE = "(flow LIKE ? ESCAPE '\\' OR error LIKE ? ESCAPE '\\' OR cause LIKE 
 
 LATEST_RUN = "SELECT MAX(run) FROM history WHERE flow = ?"
 
+RUNS = "SELECT DISTINCT run FROM history WHERE flow = ? ORDER BY run DESC LIMIT 100"
+
 HISTORY = "SELECT events FROM history WHERE flow = ? AND run = ? ORDER BY first"
 
 FLOW_COUNTS = "SELECT blueprint, version, status, paused, COUNT(*) FROM flows {where} GROUP BY blueprint, version, status, paused"

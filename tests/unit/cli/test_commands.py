@@ -118,10 +118,28 @@ def test_an_empty_list_says_so_on_stderr_and_as_json_prints_nothing() -> None:
 
 
 def test_flows_show_is_a_card_and_as_json_the_document() -> None:
-    result = run("flows", "show", "tmall-order:o-1", gateway=Gateway(flow=FLOW))
+    result = run("flows", "show", "tmall-order:o-1", gateway=Gateway(flow=FLOW, runs=[5]))
     assert "tmall-order@2" in result.out
     assert "topic orders order_created-0@7" in result.out
-    assert run("flows", "show", "x", "--json", gateway=Gateway(flow=FLOW)).json_lines == [FLOW]
+    assert run("flows", "show", "x", "--json", gateway=Gateway(flow=FLOW, runs=[5])).json_lines == [FLOW]
+
+
+def test_flows_show_has_the_output_of_a_flow_that_succeeded_and_tells_earlier_lives() -> None:
+    done = {**FLOW, "status": "SUCCEEDED", "states": [], "paused_by": []}
+    events = [{"seq": 1, "name": "TaskStateExited", "output": {"n": 1}}, {"seq": 2, "name": "ExecutionSucceeded", "output": {"n": 2}}]
+    gateway = Gateway(flow=done, history=events, runs=[5, 3, 1])
+    shown = run("flows", "show", "tmall-order:o-1", gateway=gateway).out
+    assert '{"n": 2}' in shown
+    assert "3, 1: sfc flows history tmall-order:o-1 --run 3" in shown
+    assert ("history", ("tmall-order:o-1", 5), {}) in gateway.calls
+    (document,) = run("flows", "show", "x", "--json", gateway=gateway).json_lines
+    assert (document["output"], document["earlier_runs"]) == ({"n": 2}, [3, 1])
+
+
+def test_flows_show_does_without_a_history() -> None:
+    gone = UnknownName("there is no history")
+    done = {**FLOW, "status": "SUCCEEDED"}
+    assert run("flows", "show", "x", "--json", gateway=Gateway(flow=done, history=gone, runs=gone)).json_lines == [done]
 
 
 def test_flows_history_is_a_table_of_events() -> None:

@@ -181,6 +181,17 @@ def test_what_the_gateway_finds_is_shown_in_the_file(file: Path, tmp_path: Path,
     ]
 
 
+def test_what_the_gateway_finds_is_in_order_of_the_lines(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "task.yaml").write_text("Name: t\nRetry: 1\n")
+    found = ["wrong.yaml#/States/A/Type", "task.yaml#/Retry", "wrong.yaml#/StartAt", "wrong.yaml#/States/A", "task.yaml#/Name"]
+    monkeypatch.setattr(context, "client", lambda: Refusing([Problem("bad-value", pointer, "no") for pointer in found]))
+    result = CliRunner().invoke(app, ["deploy", str(file), "task.yaml"])
+    places = [line.split(":")[:2] for line in result.stderr.splitlines() if "bad-value" in line]
+    assert [name for name, _ in places] == ["wrong.yaml"] * 3 + ["task.yaml"] * 2
+    assert [int(line) for name, line in places if name == "wrong.yaml"] == [1, 3, 3]
+    assert [int(line) for name, line in places if name == "task.yaml"] == [1, 2]
+
+
 def test_a_single_document_needs_no_source_in_its_pointers(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "client", lambda: Refusing([Problem("missing-field", "", "no name")]))
     result = CliRunner().invoke(app, ["deploy", str(file)])
