@@ -7,6 +7,9 @@ import pytest
 from sfc.adapters.clock import SystemClock
 from sfc.adapters.embedded import EmbeddedLog
 from sfc.engine.commands import Tick
+from sfc.errors import ProducerFailed
+from sfc.runtime.ticks import Ticks
+from sfc.runtime.timers import Timers
 from sfc.wire.commands import encode_command
 from sfc.wire.partition import partition_of
 from sfc.wire.state import shard_key
@@ -72,3 +75,46 @@ def test_a_log_whose_clock_is_behind_is_not_flooded_with_ticks(behind_ms: int, c
     assert len(ticks) <= 3
     lane.close()
     bench.log.close()
+
+
+def test_a_tick_that_its_producer_has_lost_is_missed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else is sent, so nobody else would hear that the producer has failed."""
+    lane = bench.lane()
+    settle(bench, [lane], 3)
+    shard = lane.shards[HOME]
+    bench.start("nap:a", 1)
+    settle(bench, [lane])
+    outlets = lane._outlets
+    lost: list[Tick] = []
+
+    def lose(partition: int, key: bytes, command: Tick) -> None:
+        lost.append(command)
+
+    def flush() -> None:
+        if lost:
+            raise ProducerFailed("a record was lost")
+
+    monkeypatch.setattr(outlets, "command", lose)
+    monkeypatch.setattr(outlets, "flush", flush)
+    bench.run([lane], lambda: bool(lost))
+    assert 5 < shard.next_tick_in_s() <= 10
+    shard._ticks._clock = Shifted(10_000)
+    bench.run([lane], lambda: bool(bench.answers))
+    assert bench.answers[0].flow == "nap:a"
+    assert lane._outlets is not outlets
+    assert len(lost) == 1
+    lane.close()
+
+
+def test_a_tick_that_is_only_late_is_waited_for() -> None:
+    timers, clock = Timers(), Shifted()
+    ticks = Ticks(0, timers, clock)
+    timers.set("a", 1)
+    assert ticks.due(waking=False) is not None
+    assert not ticks.late()
+    clock.ahead_ms = 11_000
+    assert ticks.late()
+    assert not ticks.late()
+    assert ticks.due(waking=False) is None
+    clock.ahead_ms = 22_000
+    assert ticks.late()
