@@ -9,6 +9,7 @@ shards and processes. Prints a table and writes ``.bench/scale.json``.
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import time
 from typing import Any
@@ -50,7 +51,9 @@ def main() -> None:
             if nodes == 1:
                 run_floor(served, MANY, 2.0)  # the broker's own code is compiled while it works
             for _ in range(a.rounds):
-                rows += [measured(served, shards, engines, a.seconds) for shards in shard_counts for engines in ENGINES]
+                for shards, engines in itertools.product(shard_counts, ENGINES):
+                    rows.append(measured(served, shards, engines, a.seconds))
+                    console.print(", ".join(f"{name} {value}" for name, value in rows[-1].items()))
     table = Table(title=f"CPU seconds for 1,000 flows, {MANY:,} open, medians of {a.rounds} rounds")
     for column in ("brokers", "shards", "engines", "flows/s", "engine", "worker", "broker"):
         table.add_column(column, justify="right")
