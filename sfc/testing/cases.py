@@ -34,7 +34,7 @@ from sfc.testing.running import run
 ENDINGS = (".test.yaml", ".test.yml", ".test.json")
 _SUITE = ("blueprint", "cases")
 _CASE = ("name", "input", "now", "mocks", "stop_after", "expect")
-_EXPECT = ("status", "output", "error", "cause", "path", "history")
+_EXPECT = ("status", "output", "error", "cause", "path", "written", "history")
 _STATUS = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
@@ -137,7 +137,7 @@ def write_golden(suite: Suite) -> list[Path]:
 def differences(expected: dict[str, Any], outcome: Outcome, folder: Path) -> list[str]:
     """What of an outcome is not as expected, one sentence each."""
     found = []
-    for name in ("status", "error", "cause", "output", "path"):
+    for name in ("status", "error", "cause", "output", "path", "written"):
         came = getattr(outcome, name)
         if name in expected and not _same(expected[name], came):
             found.append(f"{name}: expected {_text(expected[name])}, came {_text(came)}")

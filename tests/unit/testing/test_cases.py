@@ -67,6 +67,14 @@ cases:
     assert "'B' (task:b@1) was reached" in found["no mock"][0]
 
 
+def test_what_a_result_writer_would_write_is_compared(tmp_path: Path) -> None:
+    each = {"StartAt": "Same", "States": {"Same": {"Type": "Pass", "End": True}}}
+    writing = {"Type": "Map", "ItemProcessor": each, "ResultWriter": {"Resource": "file:out"}, "End": True}
+    cases = "cases: [{name: all, input: [1, 2], expect: {written: {M: [1, 2]}}}, {name: less, input: [1], expect: {written: {M: [2]}}}]"
+    found = results(suite_of(tmp_path, cases, json.dumps({"StartAt": "M", "States": {"M": writing}})))
+    assert found == {"all": [], "less": ['written: expected {"M": [2]}, came {"M": [1]}']}
+
+
 def test_a_case_says_when_it_starts(tmp_path: Path) -> None:
     clock = "StartAt: A\nStates:\n  A: {Type: Pass, Parameters: {at.$: $$.Execution.StartTime}, End: true}\n"
     cases = 'cases: [{name: x, now: "2025-06-18T12:00:00+08:00", expect: {output: {at: "2025-06-18T04:00:00.000Z"}}}]'
