@@ -150,7 +150,7 @@ class Lane:
                 taken += self._take(shard, record)
         for shard in list(self._shards.values()):
             shard.tick_if_due()
-        self._outlets.poll()
+        self._outlets.poll(self._clock.monotonic_s())
         self._commit_due()
         if self._standby is not None:
             self._standby.step((*self._shards, *self._to_take))

@@ -26,6 +26,8 @@ GATHERED_MAX = 200  # effects that leave together
 _Effect = tuple[str, bytes, bytes, Headers, int | None, Callable[[str], None]]
 """A record: topic, value, key, headers, partition, and who hears that it was lost. A plain tuple, since it is made for every job."""
 
+UNHEARD_S = 10.0
+
 
 class Outlets:
     """``gapless``: commands to shards. ``effects``: jobs, replies, dead letters (given up after 10 s: EXACTLY-ONCE 25)."""
@@ -38,6 +40,8 @@ class Outlets:
         self._batching = log.producer(busy=True)
         self._gathering = False
         self._gathered: list[_Effect] = []
+        self._unheard = False  # commands were sent and not flushed,
+        self._unheard_since_s = float("inf")  # and since when
 
     def expect(self, records: int) -> None:
         """How many commands are about to be decided: effects of a few leave at once, those of many together, some hundred at a time.
@@ -49,12 +53,14 @@ class Outlets:
     def command(self, partition: int, key: bytes, command: Command, source: str = "", mark: Mark = ()) -> None:
         """Appends a command to a shard."""
         value, head = encode_command(command, source, mark)
+        self._unheard = True
         self._gapless.send(self._names.commands, value, key, head, partition)
 
     def forward(
         self, partition: int, key: bytes | None, value: bytes | None, head: list[tuple[str, bytes]], source: str, mark: Mark
     ) -> None:
         """Passes a record on to the shard that it belongs to, once (EXACTLY-ONCE 30)."""
+        self._unheard = True
         kept = [h for h in head if h[0] not in (headers.SOURCE, headers.MARK)]
         kept += [(headers.SOURCE, source.encode()), (headers.MARK, ".".join(map(str, mark)).encode())]
         self._gapless.send(self._names.commands, value, key, kept, partition)
@@ -96,8 +102,13 @@ class Outlets:
         """Sends a dead letter; losing one is losing a record, so it fails the interval (it is then sent again)."""
         send_letter(self._single, self._names, letter)
 
-    def poll(self) -> None:
-        """What is gathered leaves, and failures are told."""
+    def poll(self, now_s: float) -> None:
+        """What is gathered leaves, and failures are told. Commands that nothing was committed after (ticks, ``dispatched``) are flushed
+        in the end: on an idle lane nobody else would hear that they were lost, and their flows would wait for ever."""
+        if not self._unheard:
+            self._unheard_since_s = now_s
+        elif now_s - self._unheard_since_s > UNHEARD_S:
+            self.flush()
         self._leave_together()
         self._single.poll()
         self._batching.poll()
@@ -109,6 +120,7 @@ class Outlets:
         self._single.flush()
         self._batching.flush()
         self._gapless.flush()
+        self._unheard = False
 
     def close(self) -> None:
         self._single.close()

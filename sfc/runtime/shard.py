@@ -318,8 +318,6 @@ class OwnedShard:
         """Appends a tick to the shard's own partition when a timer is due by the engine's clock; one is in flight at a time."""
         if not self.overlay and self._progress.old():
             self.overlay.commands += 1
-        if self._ticks.late():
-            self._outlets.flush()
         tick = self._ticks.due(waking=bool(self.state.waking))
         if tick is not None:
             self._outlets.command(self.number, shard_key(self.number), tick)

@@ -10,7 +10,6 @@ from sfc.runtime.timers import Timers
 
 _log = get_logger()
 
-LATE_MS = 10_000  # after which a tick that has not come is looked after
 SKEW_MS_MAX = 5_000  # by which a tick is put off at most
 SKEW_SAID_MS = 1_000  # a larger one is worth an alarm,
 SKEW_SAID_EACH_MS = 60_000  # each minute
@@ -26,7 +25,6 @@ class Ticks:
         self._clock = clock
         self._in_flight = False
         self._sent_ms = 0  # time of the last one
-        self._late_ms = 0  # when it is looked after
         self._skew_ms = 0  # how far it was ahead of the log's
         self._said_ms = 0
 
@@ -42,22 +40,12 @@ class Ticks:
             return None
         self._in_flight = True
         self._sent_ms = now_ms
-        self._late_ms = now_ms + LATE_MS
         return Tick(now_ms)
 
-    def late(self) -> bool:
-        """Whether the one in flight should have come by now, or have been asked for again. Where nothing else is sent and committed nobody
-        would notice that its producer has lost it, and no timer would ever fire again."""
-        now_ms = self._clock.now_ms()
-        if not self._in_flight or now_ms < self._late_ms:
-            return False
-        self._late_ms = now_ms + LATE_MS
-        return True
-
     def next_in_s(self, *, waking: bool) -> float:
-        """Seconds until ``due`` would give one, or the one in flight is late; infinite when nothing is due."""
+        """Seconds until ``due`` would give one; infinite when nothing is due."""
         if self._in_flight:
-            return max(0, self._late_ms - self._clock.now_ms()) / 1000
+            return float("inf")
         if waking:
             return 0.0
         due_ms = self._next_ms()

@@ -8,8 +8,7 @@ from sfc.adapters.clock import SystemClock
 from sfc.adapters.embedded import EmbeddedLog
 from sfc.engine.commands import Tick
 from sfc.errors import ProducerFailed
-from sfc.runtime.ticks import Ticks
-from sfc.runtime.timers import Timers
+from sfc.runtime.outlets import Outlets
 from sfc.wire.commands import encode_command
 from sfc.wire.partition import partition_of
 from sfc.wire.state import shard_key
@@ -77,44 +76,42 @@ def test_a_log_whose_clock_is_behind_is_not_flooded_with_ticks(behind_ms: int, c
     bench.log.close()
 
 
-def test_a_tick_that_its_producer_has_lost_is_missed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("flow", ["nap:a", "tell:a"], ids=["a tick", "dispatched"])
+def test_a_command_of_its_own_that_was_lost_is_missed_on_an_idle_lane(bench: Bench, monkeypatch: pytest.MonkeyPatch, flow: str) -> None:
     """Nothing else is sent, so nobody else would hear that the producer has failed."""
+    monkeypatch.setattr("sfc.runtime.outlets.UNHEARD_S", 0.3)
     lane = bench.lane()
     settle(bench, [lane], 3)
-    shard = lane.shards[HOME]
-    bench.start("nap:a", 1)
-    settle(bench, [lane])
     outlets = lane._outlets
-    lost: list[Tick] = []
+    lost: list[bytes | None] = []
 
-    def lose(partition: int, key: bytes, command: Tick) -> None:
-        lost.append(command)
+    def lose(topic: str, value: bytes | None, *_: object) -> None:
+        lost.append(value)
 
     def flush() -> None:
         if lost:
             raise ProducerFailed("a record was lost")
 
-    monkeypatch.setattr(outlets, "command", lose)
-    monkeypatch.setattr(outlets, "flush", flush)
-    bench.run([lane], lambda: bool(lost))
-    assert 5 < shard.next_tick_in_s() <= 10
-    shard._ticks._clock = Shifted(10_000)
+    monkeypatch.setattr(outlets._gapless, "send", lose)
+    monkeypatch.setattr(outlets._gapless, "flush", flush)
+    bench.start(flow, 1)
     bench.run([lane], lambda: bool(bench.answers))
-    assert bench.answers[0].flow == "nap:a"
+    assert bench.answers[0].flow == flow
     assert lane._outlets is not outlets
     assert len(lost) == 1
     lane.close()
 
 
-def test_a_tick_that_is_only_late_is_waited_for() -> None:
-    timers, clock = Timers(), Shifted()
-    ticks = Ticks(0, timers, clock)
-    timers.set("a", 1)
-    assert ticks.due(waking=False) is not None
-    assert not ticks.late()
-    clock.ahead_ms = 11_000
-    assert ticks.late()
-    assert not ticks.late()
-    assert ticks.due(waking=False) is None
-    clock.ahead_ms = 22_000
-    assert ticks.late()
+def test_what_was_flushed_is_not_flushed_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    outlets = Outlets(bench.log, NAMES, SHARDS)
+    flushed: list[bool] = []
+    monkeypatch.setattr(outlets._gapless, "flush", lambda: flushed.append(True))
+    outlets.poll(1_000.0)
+    outlets.command(HOME, shard_key(HOME), Tick(1))
+    outlets.poll(1_005.0)
+    assert not flushed
+    outlets.poll(1_011.0)
+    assert flushed
+    outlets.poll(1_030.0)
+    assert len(flushed) == 1
+    outlets.close()
