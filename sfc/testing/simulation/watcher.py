@@ -60,7 +60,8 @@ class Watcher:
             seen = self.commands.take(record)
             if seen.command is not None and lacks_source(seen.command, seen.source):
                 self._fail("commands-have-marks", f"{type(seen.command).__name__} to {seen.flow} at offset {record.offset} has no mark")
-            self.sources.command(seen)
+            if seen.counts:  # one that is dropped by its mark starts nothing
+                self.sources.command(seen)
         self._look_at_sources()
         history = self._history.new()
         states = self._state.new()

@@ -272,7 +272,7 @@ class World:
         self.torn[shard] = keys
         self.may_stop.add(shard)
         self.watcher.torn.update((shard, key.decode()) for key in keys)
-        self.later(40, lambda: self.mend(shard))
+        self.later(160, lambda: self.mend(shard))  # successors have tried to take it by then
 
     def mend(self, shard: int) -> None:
         """What an operator does: puts back what was committed before, and the shard's record under a higher number of its interval."""
