@@ -106,7 +106,7 @@ def test_a_worker_that_is_nothing_but_a_kafka_client_does_so_too(site: Site) -> 
 
 
 def test_jobs_of_a_worker_that_died_are_done_by_another(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Intake, "_commit", lambda intake, partitions: None)  # it dies before it commits
+    monkeypatch.setattr(Intake, "_commit", lambda intake, partitions, wait=True: None)  # it dies before it commits
     first = Worker(site.log, site.names, {"hello": Handler("hello", hello, True, False)}, pumps=False)
     site.jobs()
     deadline = time.monotonic() + 30
