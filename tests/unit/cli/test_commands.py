@@ -2,69 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from sfc.cli import context
-from sfc.cli.app import app
 from sfc.errors import InvalidDocument, LogUnavailable, NotPossible, Problem, UnknownName
+from tests.unit.cli.recording import FLOW, Gateway, run
 
-FLOW = {
-    "flow": "tmall-order:o-1",
-    "run": 5,
-    "blueprint": "tmall-order",
-    "version": 2,
-    "status": "RUNNING",
-    "seq": 9,
-    "started_ms": 1_700_000_000_000,
-    "updated_ms": 1_700_000_001_000,
-    "states": ["Split"],
-    "paused_by": ["own"],
-    "origin": {"kind": "topic", "trigger": "orders", "topic": "order_created", "partition": 0, "offset": 7},
-}
 RAISED = UnknownName("there is no flow x")
-
-
-class Gateway:
-    """Notes each call; answers with what it was given, or raises it."""
-
-    def __init__(self, **answers: Any) -> None:
-        self.answers = answers
-        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
-
-    def __enter__(self) -> Gateway:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.calls.append(("close", (), {}))
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in self.answers:
-            raise AttributeError(name)
-
-        def call(*args: Any, **named: Any) -> Any:
-            self.calls.append((name, args, named))
-            answer = self.answers[name]
-            if isinstance(answer, BaseException):
-                raise answer
-            return answer
-
-        return call
-
-
-class Result:
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def json_lines(self) -> list[Any]:
-        return [json.loads(line) for line in self.out.splitlines()]
 
 
 @pytest.fixture(autouse=True)
@@ -79,14 +26,6 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     output._stream.cache_clear()
     yield
     output._stream.cache_clear()
-
-
-def run(*words: str, gateway: Gateway | None = None, stdin: str | bytes | None = None) -> Result:
-    with pytest.MonkeyPatch.context() as patch:
-        if gateway is not None:
-            patch.setattr(context, "client", lambda: gateway)
-        result = CliRunner().invoke(app, list(words), input=stdin)
-    return Result(result.exit_code, result.stdout, result.stderr)
 
 
 def test_flows_list_passes_its_filters_and_shows_a_table() -> None:
@@ -122,24 +61,6 @@ def test_flows_show_is_a_card_and_as_json_the_document() -> None:
     assert "tmall-order@2" in result.out
     assert "topic orders order_created-0@7" in result.out
     assert run("flows", "show", "x", "--json", gateway=Gateway(flow=FLOW, runs=[5])).json_lines == [FLOW]
-
-
-def test_flows_show_has_the_output_of_a_flow_that_succeeded_and_tells_earlier_lives() -> None:
-    done = {**FLOW, "status": "SUCCEEDED", "states": [], "paused_by": []}
-    events = [{"seq": 1, "name": "TaskStateExited", "output": {"n": 1}}, {"seq": 2, "name": "ExecutionSucceeded", "output": {"n": 2}}]
-    gateway = Gateway(flow=done, history=events, runs=[5, 3, 1])
-    shown = run("flows", "show", "tmall-order:o-1", gateway=gateway).out
-    assert '{"n": 2}' in shown
-    assert "3, 1: sfc flows history tmall-order:o-1 --run 3" in shown
-    assert ("history", ("tmall-order:o-1", 5), {}) in gateway.calls
-    (document,) = run("flows", "show", "x", "--json", gateway=gateway).json_lines
-    assert (document["output"], document["earlier_runs"]) == ({"n": 2}, [3, 1])
-
-
-def test_flows_show_does_without_a_history() -> None:
-    gone = UnknownName("there is no history")
-    done = {**FLOW, "status": "SUCCEEDED"}
-    assert run("flows", "show", "x", "--json", gateway=Gateway(flow=done, history=gone, runs=gone)).json_lines == [done]
 
 
 def test_flows_history_is_a_table_of_events() -> None:
@@ -307,48 +228,11 @@ def test_usage_errors_look_like_the_others() -> None:
     assert lines[2].endswith("flows list --help` shows what it takes")
 
 
-def test_a_wrong_value_of_an_option_is_told_in_our_words() -> None:
-    assert "error: Invalid value for '--limit': a whole number was expected\n" in run("flows", "list", "--limit", "many").err
-    assert "error: Invalid value for '--port': a whole number was expected\n" in run("dev", "--port", "abc").err
-
-
-@pytest.mark.parametrize("wait", ["soon", "10", "0s", "2m", "-1s", "1h"])
-def test_a_wait_that_is_no_time_is_a_usage_error(wait: str) -> None:
-    gateway = Gateway(start={})
-    result = run("start", "b", "--wait", wait, gateway=gateway)
-    assert result.code == 2
-    assert f"a time such as 500ms, 10s or 1m was expected, at most 60s; it is '{wait}'" in result.err
-    assert gateway.calls == []
-
-
-def test_versions_tell_which_is_the_current_one() -> None:
-    gateway = Gateway(blueprint={"current": 1}, blueprint_versions=[{"version": 2, "hash": "def"}, {"version": 1, "hash": "abc"}])
-    assert [line.split()[:2] for line in run("blueprints", "versions", "b", gateway=gateway).out.splitlines() if "@1" in line] == [
-        ["@1", "current"]
-    ]
-    assert [one["current"] for one in run("blueprints", "versions", "b", "--json", gateway=gateway).json_lines] == [False, True]
-
-
-def test_a_group_that_no_blueprint_names_any_more_says_so() -> None:
-    gateway = Gateway(group={"name": "retail", "blueprints": {}, "versions": {"order": [1, 2]}, "tasks": [], "flows": {}})
-    shown = run("groups", "show", "retail", gateway=gateway).out
-    assert "none whose current version names it; flows of order@1, order@2 belong to it" in shown
-    assert re.search(r"flows\s+none", shown)
-
-
 def test_start_refuses_what_is_no_json() -> None:
     result = run("start", "b", "--input", "{nope", gateway=Gateway(start={}))
     assert result.code == 3
     assert "--input is no JSON" in result.err
     assert "'{nope'" in result.err
-
-
-@pytest.mark.parametrize(("content", "said"), [(b'"\xff"', "it is no UTF-8 text"), (b"9" * 5_000, "out of range")])
-def test_start_refuses_a_file_that_is_no_json(tmp_path: Path, content: bytes, said: str) -> None:
-    (tmp_path / "input.json").write_bytes(content)
-    result = run("start", "b", "--input", f"@{tmp_path / 'input.json'}", gateway=Gateway(start={}))
-    assert result.code == 3
-    assert said in result.err
 
 
 def test_a_flow_that_was_waited_for_and_failed_is_exit_code_1() -> None:
