@@ -336,8 +336,8 @@ class Lane:
 
     def _lost(self, partitions: list[Partition]) -> None:
         for partition in partitions:
-            self._forget(partition.number)
             shard = self._shards.pop(partition.number, None)
+            self._forget(partition.number)
             if shard is not None:
                 _log.warning("lost a shard", action="shard-lost", shard=shard.number)
                 shard.drop()
@@ -352,6 +352,7 @@ class Lane:
             self._to_take.remove(number)
         if self._taking is not None and self._taking.number == number:
             self._leave_taking()
+        metrics.SHARDS_OWNED.set(len(self._shards))
 
     def _take_assigned(self) -> None:
         """One shard after the other, and of a turn no more than a slice: those that are here go on meanwhile."""

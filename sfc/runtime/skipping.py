@@ -19,6 +19,7 @@ from sfc.wire.topics import Names
 
 REASON = "skipped"  # of the dead letter
 _PATIENCE = 100  # times that nothing came
+_TAIL_RECORDS = 1_000
 
 
 class Skipped(NamedTuple):
@@ -95,16 +96,18 @@ def _record_at(log: Log, partition: Partition, offset: int) -> Record:
 
 
 def _state_of(log: Log, names: Names, shard: int) -> ShardState:
-    """The shard's own record, as last committed."""
+    """The shard's own record, as last committed. Every interval ends with it, so it is looked for from the end."""
     partition = Partition(names.state, shard)
-    found: bytes | None = None
     start, end = log.starts([partition])[partition], log.ends([partition], committed=False)[partition]
-    for record in _records(log, partition, start, end):
-        if record.key == shard_key(shard):
-            found = record.value
-    if found is None:
-        raise NotPossible(f"shard {shard} has no record in {names.state}: it never decided anything")
-    return decode_shard(found)
+    back = _TAIL_RECORDS
+    while True:
+        begin = max(start, end - back)
+        found = [r.value for r in _records(log, partition, begin, end) if r.key == shard_key(shard)]
+        if found:
+            return decode_shard(found[-1] or b"")
+        if begin == start:
+            raise NotPossible(f"shard {shard} has no record in {names.state}: it never decided anything")
+        back *= 50
 
 
 def _records(log: Log, partition: Partition, start: int, end: int) -> Generator[Record, None, None]:

@@ -16,7 +16,6 @@ from sfc.adapters.kafka import KafkaLog
 from sfc.bootstrap import open_site
 from sfc.engine.commands import ReplyTo, Start
 from sfc.ports import Partition
-from sfc.runtime.skipping import skip_command
 from sfc.settings import Settings
 from sfc.wire.commands import encode_command
 from sfc.wire.definitions import BlueprintHead, BlueprintVersion, encode_definition, key_of
@@ -173,8 +172,9 @@ def test_a_command_that_kills_the_process_stops_its_shard_alone_until_it_is_skip
         found = re.search(rf"sfc doctor --skip {shard}@(\d+)", engine.log)
         assert found is not None
         wait_for("the other shard going on", lambda: world.answered(*others))
-        told = skip_command(world.log, world.names, shard, int(found[1]))
-        assert told.key == poison
+        skip = processes.start("skip", "doctor", "--skip", f"{shard}@{found[1]}")
+        assert skip.exit_code(60) == 0, skip.log
+        assert poison in skip.log
         wait_for("the shard going on", lambda: world.answered(*flows), 40)
         assert engine.alive
     assert {world.answers[f].status for f in flows} == {"SUCCEEDED"}

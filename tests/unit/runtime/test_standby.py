@@ -10,7 +10,8 @@ from sfc.adapters.clock import SystemClock
 from sfc.adapters.memory_store import MemoryStateStore
 from sfc.bootstrap.roles import own_shards
 from sfc.errors import BadInput, LogUnavailable
-from sfc.runtime import standby
+from sfc.ports import Partition
+from sfc.runtime import metrics, standby
 from sfc.runtime.checkpoint import place_of
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.fences import Fences
@@ -233,3 +234,12 @@ def test_a_fence_that_is_not_to_be_had_is_told_to_who_needs_it(bench: Bench, mon
     ahead.take([0, 1])
     assert ahead.pop(0) is None
     ahead.close()
+
+
+def test_the_number_of_owned_shards_is_told_when_one_has_gone(bench: Bench) -> None:
+    lane = bench.lane()
+    settle(bench, [lane], 3)
+    for number, left, go in ((0, 1, lane._revoked), (1, 0, lane._lost)):
+        go([Partition(NAMES.commands, number)])
+        assert metrics.SHARDS_OWNED._value.get() == left
+    lane.close()
