@@ -78,6 +78,10 @@ bench-scale: $(VENV)/.installed-dev ## CPU time with 2, 4 and 8 shards, one and 
 bench-memory: $(VENV)/.installed-dev ## memory, rate and latency over FLOWS flows (a million)
 	$(BIN)/python benchmarks/memory.py $(if $(FLOWS),--flows $(FLOWS)) $(if $(KAFKA),--kafka $(KAFKA))
 
+.PHONY: bench-restore
+bench-restore: $(VENV)/.installed-dev ## how long a killed engine with FLOWS open flows (100,000) takes to come back, on KAFKA=host:port
+	$(BIN)/python benchmarks/restore.py --kafka $(KAFKA) $(if $(FLOWS),--flows $(FLOWS))
+
 .PHONY: bench-peers
 bench-peers: $(VENV)/.installed-dev ## measure Zeebe, LittleHorse, Restate, Conductor, DBOS and Temporal in the same way: PEERS=a,b; needs root
 	$(BIN)/python benchmarks/peers/run.py $(if $(PEERS),--peers $(PEERS))
