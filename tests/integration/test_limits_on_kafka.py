@@ -17,7 +17,7 @@ from prometheus_client import REGISTRY
 from sfc.adapters.clock import SystemClock
 from sfc.adapters.kafka import KafkaLog
 from sfc.adapters.lmdb_store import LmdbStore
-from sfc.engine.commands import ReplyTo, Signal, Start
+from sfc.engine.commands import ReplyTo, Signal, Start, Stop
 from sfc.errors import LogError, RecordTooLarge
 from sfc.ports import Partition, Record, TopicSpec
 from sfc.runtime.bridge import BridgeRole
@@ -43,6 +43,15 @@ def task(resource: str, **more: Any) -> dict[str, Any]:
 
 
 DOUBLE = {"Type": "Pass", "Parameters": {"twice.$": "States.MathAdd($.n, $.n)"}, "End": True}
+
+BRANCHES = (12, 14, 16)  # each with 256 KiB, as the flow and the Parallel: 0.9, 1.0 and 1.1 times what a flow's state may have
+
+
+def wide(branches: int) -> dict[str, Any]:
+    """As many branches, each of which waits with the whole input."""
+    wait = {"Type": "Task", "Resource": "signal:go", "End": True}
+    each = [{"StartAt": f"W{n}", "States": {f"W{n}": wait}} for n in range(branches)]
+    return {"StartAt": "P", "States": {"P": {"Type": "Parallel", "Branches": each, "End": True}}}
 
 
 class Site:
@@ -70,6 +79,7 @@ class Site:
             BlueprintVersion("once", 1, "h", task("task:once@1")),
             BlueprintVersion("tell", 1, "h", task(f"topic:{self.small}")),
             BlueprintVersion("double", 1, "h", {"StartAt": "P", "States": {"P": DOUBLE}}),
+            *(BlueprintVersion(f"wide-{n}", 1, "h", wide(n)) for n in BRANCHES),
             BlueprintVersion("sign", 1, "h", task("signal:go")),
             BlueprintHead("pass", 1, "enabled", 1, triggers=[TriggerRecord("u1", "in", self.orders, "", "", "earliest", 1)]),
             BlueprintHead("sign", 1, "enabled", 1),
@@ -323,3 +333,26 @@ def test_a_record_at_which_decide_raises_fails_its_flow_alone(site: Site) -> Non
     assert {flow for flow, end in ends.items() if end == ("FAILED", "States.Runtime")} == {"double:0", "double:3"}
     assert Counter(status for status, _ in ends.values()) == {"FAILED": 2, "SUCCEEDED": 4}
     site.goes_on()
+
+
+def test_flows_about_as_large_as_a_state_may_be(site: Site) -> None:
+    given = text_of(262_144)
+    for branches in BRANCHES:
+        site.start(f"wide-{branches}:1", given)
+    ends = site.ends(2)
+    assert ends == {f"wide-{n}:1": ("FAILED", "States.DataLimitExceeded") for n in (14, 16)}
+    states = {Partition(site.names.state, n): 0 for n in range(SHARDS)}
+    reader = site.log.reader(states)
+    sizes_of: dict[bytes, int] = {}
+
+    def written() -> bool:
+        sizes_of.update({r.key or b"": len(r.value or b"") for r in reader.take(100, 0.05)})
+        return b"wide-12:1" in sizes_of
+
+    site.until(written)
+    reader.close()
+    assert 14 * 262_000 < sizes_of[b"wide-12:1"] < 4 * 1024 * 1024
+    site.goes_on()
+    value, head = encode_command(Stop(by="me"))
+    site.command("wide-12:1", value, head)
+    site.until(lambda: any(a.flow == "wide-12:1" and a.status == "ABORTED" for a in site.answers))
