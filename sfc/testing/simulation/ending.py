@@ -66,7 +66,7 @@ def calm(world: World) -> None:
 def _finish_upgrade(world: World) -> None:
     """Where a newer release has joined: engines of the old one close what is theirs, and leave."""
     newer = [p for p in world.of("engine") if p.rules > RULES]
-    if not newer:
+    if not newer and all(state.rules <= RULES for state in world.watcher.shards.values()):
         return
     if len(newer) == len(world.of("engine")):
         world.add("engine")
