@@ -1,7 +1,7 @@
 """Plants known bugs, one by one, in a copy of ``sfc/``, and lets the simulation look for them.
 
 A mutant is ``mutants/NAME.patch``: a unified diff on the real code, below a header that says what is planted, which rule of
-EXACTLY-ONCE it breaks, which invariant catches it, and the seed that does so at once. ``python -m tests.simulation.mutation`` hunts them
+exactly once it breaks, which invariant catches it, the seed that does so at once, and kinds of faults that are needed for it. ``python -m tests.simulation.mutation`` hunts them
 all, or the NAMES given; ``--record`` writes what it found into the headers.
 """
 
@@ -33,22 +33,28 @@ _END_OF_HEADER = "---\n"
 
 
 class Mutant(NamedTuple):
-    """``caught_by`` and ``seed`` are of an earlier hunt; "" and 0 where there was none."""
+    """``caught_by`` and ``seed`` are of an earlier hunt; "" and 0 where there was none. ``faults``: kinds that bring it to light; seeds
+    with most of them are tried first."""
 
     name: str
     planted: str
     rule: str
     caught_by: str
     seed: int
+    faults: tuple[str, ...]
     patch: Path
 
 
 class Caught(NamedTuple):
-    """The invariant that broke, and the first seed that broke it."""
+    """The invariant that broke, and the first seed that broke it. ``tried``: all seeds up to that."""
 
     invariant: str
     seed: int
     detail: str
+    tried: list[int]
+
+
+Looks = Callable[..., Caught | None]
 
 
 def mutants() -> list[Mutant]:
@@ -58,7 +64,8 @@ def mutants() -> list[Mutant]:
 
 def _read(path: Path) -> Mutant:
     head = dict(line.split(": ", 1) for line in path.read_text().partition(_END_OF_HEADER)[0].splitlines())
-    return Mutant(path.stem, head["Planted"], head["Rule"], head.get("Caught-by", ""), int(head.get("Seed", 0)), path)
+    faults = tuple(head["Faults"].split(", ")) if "Faults" in head else ()
+    return Mutant(path.stem, head["Planted"], head["Rule"], head.get("Caught-by", ""), int(head.get("Seed", 0)), faults, path)
 
 
 def changed_by(mutant: Mutant) -> list[str]:
@@ -90,42 +97,43 @@ def hunt(mutant: Mutant, seeds: int = SEEDS) -> Caught | None:
         shutil.copytree(ROOT / "sfc", folder / "sfc")
         plant(mutant, folder)
         looks = same_everywhere if mutant.caught_by == EVERYWHERE else simulated
-        found = looks(folder, mutant.seed, 1) if mutant.seed else None
-        return (
-            found or _search(folder, looks, seeds) or (_search(folder, same_everywhere, EVERYWHERE_SEEDS) if looks is simulated else None)
-        )
+        found = looks(folder, [mutant.seed]) if mutant.seed else None
+        found = found or _search(folder, looks, list(range(1, seeds + 1)), mutant.faults)
+        if found is None and looks is simulated:
+            found = _search(folder, same_everywhere, list(range(1, EVERYWHERE_SEEDS + 1)), ())
+        return found
 
 
-def _search(folder: Path, looks: Callable[[Path, int, int], Caught | None], seeds: int) -> Caught | None:
+def _search(folder: Path, looks: Looks, seeds: list[int], faults: tuple[str, ...]) -> Caught | None:
     """The first seed that breaks here and holds in the code as it is."""
-    first = 1
-    while first <= seeds:
-        found = looks(folder, first, seeds - first + 1)
-        if found is None or looks(ROOT, found.seed, 1) is None:
+    while seeds:
+        found = looks(folder, seeds, faults)
+        if found is None or looks(ROOT, [found.seed], ()) is None:
             return found
-        first = found.seed + 1
+        seeds = [seed for seed in seeds if seed not in found.tried]
     return None
 
 
-def simulated(folder: Path, first: int, count: int) -> Caught | None:
-    told = _run(folder, first, count)
-    return None if "invariant" not in told else Caught(told["invariant"], told["seed"], told["detail"])
+def simulated(folder: Path, seeds: list[int], faults: tuple[str, ...] = ()) -> Caught | None:
+    """What breaks first with the ``sfc`` of the folder."""
+    told = _run(folder, seeds, faults)
+    return Caught(told["invariant"], told["seed"], told["detail"], told["tried"]) if "invariant" in told else None
 
 
-def same_everywhere(folder: Path, first: int, count: int) -> Caught | None:
+def same_everywhere(folder: Path, seeds: list[int], faults: tuple[str, ...] = ()) -> Caught | None:
     """Runs the same seeds in two processes that hash texts differently, and compares what the logs hold in the end."""
-    one, other = (_run(folder, first, count, hash_seed) for hash_seed in _HASH_SEEDS)
-    for seed in range(first, first + count):
+    one, other = (_run(folder, seeds, faults, hash_seed) for hash_seed in _HASH_SEEDS)
+    for seed in one["tried"]:
         if (here := one["digests"].get(str(seed))) != (there := other["digests"].get(str(seed))):
-            return Caught(EVERYWHERE, seed, f"one process left {here}, another {there}")
+            return Caught(EVERYWHERE, seed, f"one process left {here}, another {there}", [seed])
     return None
 
 
-def _run(folder: Path, first: int, count: int, hash_seed: str = "0") -> dict[str, Any]:
+def _run(folder: Path, seeds: list[int], faults: tuple[str, ...], hash_seed: str = "0") -> dict[str, Any]:
     """What ``drive`` prints, in a process that imports ``sfc`` from the folder."""
     environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONHASHSEED": hash_seed, "SFC_LOG_LEVEL": "ERROR"}
     done = subprocess.run(
-        [sys.executable, __file__, "--drive", str(first), str(count)],
+        [sys.executable, __file__, "--drive", json.dumps([seeds, faults])],
         cwd=folder, env=environment, capture_output=True, text=True, timeout=RUN_S, check=False,
     )  # fmt: skip
     if done.returncode:
@@ -136,25 +144,34 @@ def _run(folder: Path, first: int, count: int, hash_seed: str = "0") -> dict[str
     return told
 
 
-def drive(first: int, count: int) -> dict[str, Any]:
-    """Runs seeds until one breaks an invariant."""
+def drive(seeds: list[int], faults: list[str]) -> dict[str, Any]:
+    """Runs seeds until one breaks an invariant, those first that plan most of the faults."""
     import sfc
     from sfc.testing.simulation import Broken, simulate
+    from sfc.testing.simulation.faults import WEIGHED
+    from sfc.testing.simulation.plan import plan_of
+    from sfc.testing.simulation.run import SIZE
 
-    told: dict[str, Any] = {"sfc": str(Path(str(sfc.__file__)).resolve().parent)}
+    def fits(seed: int) -> int:
+        return -sum(deed.kind in faults for deed in plan_of(seed, SIZE, WEIGHED).deeds)
+
     digests: dict[int, str] = {}
-    for seed in range(first, first + count):
+    told: dict[str, Any] = {"sfc": str(Path(str(sfc.__file__)).resolve().parent), "digests": digests, "tried": []}
+    for seed in sorted(seeds, key=fits) if faults else seeds:
+        told["tried"].append(seed)
         try:
             digests[seed] = simulate(seed).digest
         except Broken as broken:
-            return {**told, "digests": digests, "invariant": broken.invariant, "seed": seed, "detail": broken.detail}
-    return {**told, "digests": digests}
+            return {**told, "invariant": broken.invariant, "seed": seed, "detail": broken.detail}
+    return told
 
 
 def record(mutant: Mutant, caught: Caught) -> None:
     """Writes who caught the mutant into its header."""
     _, _, diff = mutant.patch.read_text().partition(_END_OF_HEADER)
     head = {"Planted": mutant.planted, "Rule": mutant.rule, "Caught-by": caught.invariant, "Seed": str(caught.seed)}
+    if mutant.faults:
+        head["Faults"] = ", ".join(mutant.faults)
     mutant.patch.write_text("".join(f"{name}: {value}\n" for name, value in head.items()) + _END_OF_HEADER + diff)
 
 
@@ -163,10 +180,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="mutants; all where none is named")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--record", action="store_true", help="write invariant and seed into the patches")
-    parser.add_argument("--drive", nargs=2, type=int, metavar=("FIRST", "COUNT"), help=argparse.SUPPRESS)
+    parser.add_argument("--drive", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.drive:
-        print(json.dumps(drive(*options.drive)))
+        print(json.dumps(drive(*json.loads(options.drive))))
         return 0
     chosen = [mutant for mutant in mutants() if not options.names or mutant.name in options.names]
     survivors = 0
