@@ -1,8 +1,8 @@
 """Plants known bugs, one by one, in a copy of ``sfc/``, and lets the simulation look for them.
 
-A mutant is ``mutants/NAME.patch``: a unified diff on the real code, below a header that says what is planted, which rule of
-exactly once it breaks, which invariant catches it, the seed that does so at once, and kinds of faults that are needed for it. ``python -m tests.simulation.mutation`` hunts them
-all, or the NAMES given; ``--record`` writes what it found into the headers.
+A mutant is ``mutants/NAME.patch``: a unified diff on the real code, below a header that says what is planted, which rule of exactly
+once it breaks, which invariant catches it, the seed that does so at once, and the kinds of faults that are needed for it.
+``python -m tests.simulation.mutation`` hunts them all, or the NAMES given; ``--record`` writes what it found into the headers.
 """
 
 from __future__ import annotations
