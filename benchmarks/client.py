@@ -13,7 +13,8 @@ WAIT_S = 0.2
 
 class Load(NamedTuple):
     """``flows_open`` at a time, each followed by the next when it has ended; or, with ``rate``, so many flows started each second whatever
-    has ended, with times counted from when each was due to start. ``flows``: ends after so many, not after ``seconds``."""
+    has ended, with times counted from when each was due to start. ``flows``: ends after so many, not after ``seconds``. The flows that
+    are opened together at first are not counted, nor is the time that they take: they are a load that never comes again."""
 
     flows_open: int
     seconds: float
@@ -42,14 +43,19 @@ def drive(client: Client, load: Load, pids: dict[str, int], told: Callable[[int,
     started_at: dict[Hashable, float] = {}
     latencies_s: list[float] = []
     watched = Watched(pids)
-    began = time.perf_counter()
-    due = began
+    began = due = time.perf_counter()
+    opening = 0 if load.rate or load.flows or load.flows_open == 1 else load.flows_open
     if not load.rate:
         for _ in range(load.flows_open):
             started_at[client.start()] = time.perf_counter()
     while True:
         now = time.perf_counter()
-        if (load.flows and len(latencies_s) >= load.flows) or (not load.flows and now - began >= load.seconds):
+        if opening and len(latencies_s) >= opening:
+            opening = 0
+            latencies_s.clear()
+            watched = Watched(pids)
+            began = now
+        if (load.flows and len(latencies_s) >= load.flows) or (not load.flows and not opening and now - began >= load.seconds):
             break
         wait_s = WAIT_S
         if load.rate:
