@@ -85,7 +85,7 @@ class KafkaProducer:
                 self._produce(topic, value, key, number, callback, None, 0, listed)
             except BufferError:
                 # The queue is full: make room, then the same record again, so that order holds.
-                self._client.poll(_FULL_WAIT_S)
+                self._troubles.serve(self._client, _FULL_WAIT_S)
             except KafkaException as e:
                 self._refused(e, topic, on_failure)
                 return
@@ -97,6 +97,8 @@ class KafkaProducer:
     def poll(self) -> None:
         try:
             self._client.poll(0)
+        except KafkaException as e:
+            raise self._fatal(e) from e
         except SystemError as e:
             raise self._broken(e) from e
         self._serve()
@@ -107,6 +109,8 @@ class KafkaProducer:
         try:
             while self._client.flush(_FLUSH_SLICE_S):
                 self._serve()
+        except KafkaException as e:
+            raise self._fatal(e) from e
         except SystemError as e:
             raise self._broken(e) from e
         self._serve()
@@ -153,7 +157,7 @@ class KafkaProducer:
         if is_too_large(error):
             raise RecordTooLarge(f"A record for the topic {topic} is over the client's message.max.bytes: {error.str()}") from exception
         if error.code() == KafkaError._FATAL or error.fatal():
-            self._client.poll(0)  # tells the fatal error's own name
+            self._troubles.serve(self._client)  # tells the fatal error's own name
             self._failed = f"fatal producer error: {self._troubles.say(self._troubles.fatal or error)}"
             raise ProducerFailed(self._failed) from exception
         reason = f"{topic}: {self._troubles.say(error)}"
@@ -193,6 +197,12 @@ class KafkaProducer:
         if self._alone is None:
             self._alone = KafkaProducer({**self._properties, "batch.num.messages": 1}, again=False)
         return self._alone
+
+    def _fatal(self, exception: KafkaException) -> ProducerFailed:
+        """A fatal error comes out of any call that tells something."""
+        self._troubles.remember(exception)
+        self._failed = self._failed or f"fatal producer error: {self._troubles.say(error_of(exception))}"
+        return ProducerFailed(self._failed)
 
     def _broken(self, error: SystemError) -> ProducerFailed:
         self._failed = f"the Kafka client failed within a call: {error}"

@@ -13,7 +13,7 @@ from confluent_kafka import Producer as Client
 
 from sfc.adapters.kafka.consumer import KafkaConsumer
 from sfc.adapters.kafka.records import to_kafka
-from sfc.adapters.kafka.troubles import Troubles, error_of, is_fenced, is_too_large, logger
+from sfc.adapters.kafka.troubles import Troubles, error_of, fatal_cause, is_fenced, is_too_large, logger
 from sfc.errors import LogError, ProducerFailed, ProducerFenced, RecordTooLarge, TransactionAborted
 from sfc.ports import Consumer, Headers, Partition, Position
 
@@ -80,11 +80,11 @@ class KafkaTransaction:
             try:
                 self._client.produce(topic, value, key, number, None, None, 0, listed)
             except BufferError:
-                self._client.poll(_FULL_WAIT_S)
+                self._troubles.serve(self._client, _FULL_WAIT_S)
             except KafkaException as e:
                 if is_too_large(error_of(e)):
                     raise RecordTooLarge(f"A record for the topic {topic} is over the client's message.max.bytes.") from e
-                self._client.poll(0)
+                self._troubles.serve(self._client)
                 if self._troubles.fatal is None and self._open:
                     # Most often an earlier record was refused, and the transaction takes no further ones.
                     self._refused = self._refused or [(topic, key, self._troubles.say(error_of(e)))]
@@ -143,7 +143,7 @@ class KafkaTransaction:
                 time.sleep(_RETRY_WAIT_S)
             else:
                 return
-        self._client.poll(0)
+        self._troubles.serve(self._client)
         raise self._troubles.unavailable(f"taking the transactional id {self._id}")
 
     def _check(self, *, is_open: bool = False) -> None:
@@ -157,6 +157,9 @@ class KafkaTransaction:
         try:
             while self._client.flush(_FLUSH_SLICE_S):
                 pass
+        except KafkaException as e:  # a fatal error: another one has taken the id, say
+            self._troubles.remember(e)
+            raise self._spent("flush", e) from e
         except SystemError as e:
             raise self._broken(e) from e
         if self._refused and self._troubles.fatal is None:
@@ -174,7 +177,7 @@ class KafkaTransaction:
                     raise self._aborted(error) from e
                 if not error.retriable():
                     raise self._spent(what, e) from e
-                self._client.poll(_RETRY_WAIT_S)
+                self._troubles.serve(self._client, _RETRY_WAIT_S)
             except SystemError as e:
                 raise self._broken(e) from e
             else:
@@ -196,7 +199,7 @@ class KafkaTransaction:
     def _spent(self, what: str, exception: KafkaException) -> LogError:
         error = error_of(exception)
         if error.code() in (KafkaError._FATAL, KafkaError._STATE):
-            self._client.poll(0)  # tells the fatal error's own name
+            self._troubles.serve(self._client)  # tells the fatal error's own name
             error = self._troubles.fatal or error
         if is_fenced(error):
             self._fenced = True
@@ -210,7 +213,11 @@ class KafkaTransaction:
         failed.__cause__ = exception
         return failed
 
-    def _broken(self, error: SystemError) -> ProducerFailed:
+    def _broken(self, error: SystemError) -> LogError:
+        cause = fatal_cause(error)
+        if cause is not None:
+            self._troubles.remember(cause)
+            return self._spent("a failure within the Kafka client", cause)
         return self._unclear("a failure within the Kafka client", error)
 
     def _lost(self, error: KafkaError | None, message: Message) -> None:
@@ -226,7 +233,7 @@ class KafkaTransaction:
         began = time.monotonic()
         yield
         lasted = time.monotonic() - began
-        self._client.poll(0)
+        self._troubles.serve(self._client)
         if lasted > _SLOW_S or self._troubles.transport:
             why = "saw a connection break" if self._troubles.transport else f"took {lasted:.1f} s"
             self._failed = f"A finished {what} of {self._id} {why}: its end may still travel, so the id is to be taken again"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from typing import Protocol
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -51,6 +52,18 @@ def is_too_large(error: KafkaError) -> bool:
     return error.code() in _TOO_LARGE
 
 
+def fatal_cause(error: SystemError) -> KafkaException | None:
+    """The fatal error that the client was telling when another callback was due: two at once become a SystemError."""
+    cause = error.__cause__ or error.__context__
+    return cause if isinstance(cause, KafkaException) and error_of(cause).fatal() else None
+
+
+class Pollable(Protocol):
+    """A client that tells what it has to tell when it is polled."""
+
+    def poll(self, timeout: float, /) -> object: ...
+
+
 class Troubles:
     """The ``error_cb`` of one client: remembers the fatal error and the last transport error, and logs the rest.
 
@@ -81,6 +94,22 @@ class Troubles:
         if now - self._said.get(error.code(), -_REPEAT_S) >= _REPEAT_S:
             self._said[error.code()] = now
             logger.warning("%s: %s", self._client, text)
+
+    def serve(self, client: Pollable, timeout_s: float = 0.0) -> None:
+        """Lets a producer tell what it has to tell. A fatal error comes out of such a call as an exception, once: it is remembered."""
+        try:
+            client.poll(timeout_s)
+        except KafkaException as e:
+            self.remember(e)
+        except SystemError as e:
+            if (cause := fatal_cause(e)) is not None:
+                self.remember(cause)
+
+    def remember(self, exception: KafkaException) -> None:
+        """Keeps the first fatal error."""
+        error = error_of(exception)
+        if error.fatal():
+            self.fatal = self.fatal or error
 
     def say(self, error: KafkaError | str) -> str:
         text = error if isinstance(error, str) else f"{error.str()} ({error.name()})"
