@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -38,12 +39,19 @@ class Plan(NamedTuple):
     deeds: tuple[Deed, ...]
 
 
-def plan_of(seed: int, size: Size, kinds: tuple[tuple[str, int], ...]) -> Plan:
-    """``kinds``: of faults, with their weights."""
+def plan_of(seed: int, size: Size, kinds: tuple[tuple[str, int], ...], seldom: Mapping[str, float]) -> Plan:
+    """``kinds``: of faults, with their weights. ``seldom``: kinds that are planned once more in a part of the runs."""
     chance = random.Random(seed)
     births = sorted(Birth(int(chance.random() * size.steps * 0.6), chance.getrandbits(48)) for _ in range(size.flows))
     names = [name for name, _ in kinds]
     weights = [weight for _, weight in kinds]
     drawn = chance.choices(names, weights, k=size.faults + chance.randint(2, 8))
-    deeds = sorted(Deed(int(size.steps * (0.05 + 0.9 * chance.random())), kind, chance.getrandbits(48)) for kind in drawn)
+    deeds = sorted(_deed(chance, size, kind) for kind in drawn)
+    again = random.Random(seed ^ 0xE7)
+    more = [kind for kind, part in seldom.items() if again.random() < part]
+    deeds = sorted([*deeds, *(_deed(again, size, kind) for kind in more)])
     return Plan(seed, size.steps, tuple(births), tuple(deeds))
+
+
+def _deed(chance: random.Random, size: Size, kind: str) -> Deed:
+    return Deed(int(size.steps * (0.05 + 0.9 * chance.random())), kind, chance.getrandbits(48))

@@ -15,6 +15,7 @@ from sfc.testing.simulation.ending import let_end
 from sfc.testing.simulation.faults import KINDS, WEIGHED
 from sfc.testing.simulation.plan import Plan, Size, plan_of
 from sfc.testing.simulation.redecide import check_redecided
+from sfc.testing.simulation.weights import SELDOM
 from sfc.testing.simulation.world import NAMES, SHARDS, World, ids, quiet
 
 SIZE = Size()
@@ -28,7 +29,7 @@ def simulate(seed: int, *, size: Size = SIZE) -> Report:
 
 def planned(seed: int, *, size: Size = SIZE) -> Plan:
     """What is to happen in the run of this seed."""
-    return plan_of(seed, size, WEIGHED)
+    return plan_of(seed, size, WEIGHED, SELDOM)
 
 
 def carry_out(plan: Plan) -> Report:

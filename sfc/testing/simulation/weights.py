@@ -77,3 +77,26 @@ WEIGHTS: dict[str, int] = {
     "heartbeats": 18,
     "answer-of-nobody": 19,
 }
+
+SELDOM: dict[str, float] = {
+    "crash-before-begin": 0.05,
+    "crash-in-transaction": 0.04,
+    "crash-after-commit": 0.12,
+    "crash-in-restore": 0.06,
+    "unknown-commit-done": 0.18,
+    "given-up-job-in-log": 0.07,
+    "zombie-before-flush": 0.05,
+    "zombie-before-commit": 0.12,
+    "zombie-before-begin": 0.08,
+    "zombie-after-fence": 0.4,
+    "clean-shutdown": 0.04,
+    "parent-shard-fails-over": 0.18,
+    "old-hold-again": 0.1,
+    "answer-to-an-old-job": 0.04,
+    "start-beyond-definitions": 0.04,
+    "clock-jump": 0.04,
+    "last-stable-offset-lags": 0.08,
+    "definitions-lag": 0.05,
+    "heartbeats": 0.06,
+}
+"""In which part of the runs a kind is planned once more: those that come about less often than the others all the same."""
