@@ -72,7 +72,9 @@ def configure(level: str = "info", format: str = "auto") -> None:
     foreign = [*shared[:-3], _of_somebody_else, *shared[-3:]]
     renderer: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if console:
-        renderer.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+        # Without the local variables: what flows carry is nobody's to read here, and a long number takes minutes to be painted.
+        plain = structlog.dev.plain_traceback
+        renderer.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain))
     else:
         renderer += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
     renderer.append(_without_keys)

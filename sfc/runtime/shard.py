@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
+from traceback import format_exception
 
 import msgspec
 
@@ -193,7 +194,8 @@ class OwnedShard:
             program = self._programs.of(flow)
         decision = decide(program, flow, command, self.state, offset, flow_id, missing)
         if decision.raised is not None:
-            _log.error("decide raised", action="decide-raised", flow=flow_id, offset=offset, exc_info=decision.raised)
+            trace = "".join(format_exception(decision.raised, limit=-20))  # no values of the flow's
+            _log.error("decide raised", action="decide-raised", flow=flow_id, offset=offset, exception=trace)
         if decision.events:
             self.overlay.bytes += decision.told
             changed = decision.flow if decision.flow is not None else flow

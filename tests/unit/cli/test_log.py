@@ -62,3 +62,19 @@ def test_no_secret_of_an_api_key_is_in_a_line(format_name: str) -> None:
     text = lines_of(format_name)
     assert "se-cr_et" not in text
     assert "sfc_5d41402abc4b_********" in text
+
+
+def test_a_trace_has_no_values_and_is_written_at_once() -> None:
+    """Rich would show all local variables, and took minutes for a number of 4,300 digits."""
+    code = (
+        "from sfc.log import configure, get_logger\n"
+        "configure(format='console')\n"
+        "def pay(order):\n    raise ValueError('no money')\n"
+        "try:\n    pay({'card': '4111' + '-1111', 'n': int('9' * 4_300)})\n"
+        "except ValueError:\n    get_logger().exception('it failed', action='failed')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert "ValueError: no money" in done.stderr
+    assert "Traceback" in done.stderr
+    assert "4111-1111" not in done.stderr
+    assert "9" * 100 not in done.stderr
