@@ -1,9 +1,9 @@
 """Which command kills the lanes that decide it (EXACTLY-ONCE 26, decision 17).
 
 A lane that takes a shard on which commands wait says so in the shard's record first, and the next commit takes it back: so a death before
-any progress is seen by whoever comes next, and nothing is written per command. After ``tries_max`` of them the commands that the dead may
-have had in hand are decided one at a time, each with a commit of its own (the careful pass). Whoever finds that ``tries_max`` died of one
-and the same command stops the shard before it.
+any progress is seen by whoever comes next, and nothing is written per command. After two of them the commands that the dead may have had
+in hand are decided one at a time, each with a commit of its own (the careful pass). Whoever finds that three died there of one and the
+same command stops the shard before it. Engines that are killed from outside, or that lose a shard, look the same: hence so many.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from sfc.engine.shard import ShardState
 from sfc.errors import ShardStopped
 
 TRIES_MAX = 2
+CAREFUL_TRIES_MAX = 3
 IN_HAND_MAX = 10_000  # commands that a lane can have taken since its last commit
 
 
@@ -21,9 +22,9 @@ class Attempts:
     What a process outlived was not the command's doing, unless deciding it raised.
     """
 
-    def __init__(self, life: str, tries_max: int = TRIES_MAX) -> None:
+    def __init__(self, life: str, careful_tries_max: int = CAREFUL_TRIES_MAX) -> None:
         self._life = life
-        self._tries_max = tries_max
+        self._careful_tries_max = careful_tries_max
         self._raised: set[int] = set()
 
     def raised(self, shard: int) -> None:
@@ -40,9 +41,10 @@ class Attempts:
         if state.tries:
             if not raised and (closed or state.tried_by == self._life):
                 return False
-            if state.tries >= self._tries_max:
-                if careful(state):
-                    raise ShardStopped(stopped_before(state, f"{state.tries} engines died of it"))
+            if careful(state):
+                if state.tries >= self._careful_tries_max:
+                    raise ShardStopped(stopped_before(state, f"{state.tries} engines died of it one after the other"))
+            elif state.tries >= TRIES_MAX:
                 state.careful_until = min(end, state.next_offset + IN_HAND_MAX)
                 state.tries = 0
         state.tries += 1
@@ -56,14 +58,11 @@ def careful(state: ShardState) -> bool:
 
 
 def got_on(state: ShardState) -> None:
-    """Before a commit: what was tried is done. In the careful pass the next command's attempt begins with it."""
-    if state.tries:
-        state.trying = ""
-        if careful(state):
-            state.tries = 1
-        else:
-            state.tries = state.careful_until = 0
-            state.tried_by = ""
+    """Before a commit: what was tried is done."""
+    if state.tries or state.careful_until:
+        state.tries, state.tried_by, state.trying = 0, "", ""
+        if not careful(state):
+            state.careful_until = 0
 
 
 def stopped_before(state: ShardState, why: str) -> str:

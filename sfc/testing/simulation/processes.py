@@ -28,6 +28,7 @@ from sfc.wire.definitions import BlueprintVersion
 from sfc.wire.topics import Names
 
 REMADE_AFTER_MS = 500  # a role that failed is made anew after a pause
+MANY_TRIES = 12  # at one command: here engines die all the time, and none of a command
 _LIMITS = LaneLimits(interval_s=0.1)
 _LINKED_MAX = 2_000
 _linked: dict[tuple[str, int, str], Program] = {}
@@ -70,7 +71,7 @@ class Process:
         self.store = MemoryStateStore()
         self.rules = RULES
         self._lives = 1
-        self.attempts = Attempts(f"{name}-1")
+        self.attempts = Attempts(f"{name}-1", MANY_TRIES)
         self._torn = torn
         self.clock = SkewedClock(clock)
         self._virtual = clock
@@ -129,7 +130,7 @@ class Process:
         self.role = None
         self.log = self._new_log()
         self._lives += 1
-        self.attempts = Attempts(f"{self.name}-{self._lives}")
+        self.attempts = Attempts(f"{self.name}-{self._lives}", MANY_TRIES)
         self.up_ms = self._virtual.ran_ms + down_ms
 
     def _close(self) -> None:
