@@ -9,6 +9,7 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from sfc.errors import BadInput, InvalidDocument, Problem, SfcError, UnknownName
 from sfc.log import get_logger
@@ -77,6 +78,12 @@ async def _http(request: Request, error: Exception) -> Response:
     return _response(body, dict(error.headers or {}))
 
 
+async def _gone(request: Request, _error: Exception) -> Response:
+    """Whoever asked left before all was said: nobody reads this."""
+    _log.debug("a caller left in the middle of a request", action="caller-left", path=request.url.path)
+    return Response(status_code=400)
+
+
 async def _unforeseen(request: Request, error: Exception) -> Response:
     _log.error("a request failed unexpectedly", action="request-failed", path=request.url.path, exc_info=error)
     return _response(problem_body(_INTERNAL, f"{type(error).__name__}: see the gateway's log", request.url.path))
@@ -87,4 +94,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(SfcError, _sfc_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unforeseen)
