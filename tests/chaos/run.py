@@ -153,7 +153,8 @@ class Run:
                 break
             chaos.step()
             for member in chaos.restart_the_dead():
-                self.wrong.append(f"{member.name} ended by itself")
+                if member.role != "service":  # which ends when its client hangs
+                    self.wrong.append(f"{member.name} ended by itself")
                 self.say(lasted_s, f"[red]{member.name} ended by itself[/]")
             if now_s - said_s >= SAID_EACH_S:
                 said_s = now_s
@@ -180,6 +181,8 @@ class Run:
             open_ = judge.open
             if not missing and not open_:
                 break
+            for service in fleet.of("service"):
+                service.bring_back()
             if observer.read != read:
                 read, moved_s = observer.read, now_s
             if now_s - moved_s >= DRY_S:

@@ -3,6 +3,7 @@ their jobs are one transaction."""
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import signal
@@ -15,7 +16,10 @@ from tests.chaos.documents import BILLED, BILLS
 from tests.chaos.work import SUCCEEDED, tell
 
 BATCH = 100
-END_S = 15.0  # without a limit the client was seen to wait for ever, once its coordinator had died
+END_S = 15.0
+HUNG_S = (
+    40.0  # send_offsets_to_transaction of librdkafka 2.16 was seen to wait for ever, whatever its time limit, once the coordinator had died
+)
 
 
 def serve(bootstrap: str, name: str, stop: threading.Event) -> None:
@@ -36,11 +40,13 @@ def serve(bootstrap: str, name: str, stop: threading.Event) -> None:
         consumer.subscribe([BILLS])
         print("ready", flush=True)
         while not stop.is_set():
+            faulthandler.dump_traceback_later(HUNG_S, exit=True)  # whoever watches it starts it again
             jobs = [message for message in consumer.consume(BATCH, 0.2) if message.error() is None]
             if jobs:
                 _answer(consumer, producer, jobs)
     finally:
         consumer.close()
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _answer(consumer: Consumer, producer: Producer, jobs: list[Message]) -> None:
