@@ -148,12 +148,10 @@ def drive(seeds: list[int], faults: list[str]) -> dict[str, Any]:
     """Runs seeds until one breaks an invariant, those first that plan most of the faults."""
     import sfc
     from sfc.testing.simulation import Broken, simulate
-    from sfc.testing.simulation.faults import WEIGHED
-    from sfc.testing.simulation.plan import plan_of
-    from sfc.testing.simulation.run import SIZE
+    from sfc.testing.simulation.run import planned
 
     def fits(seed: int) -> int:
-        return -sum(deed.kind in faults for deed in plan_of(seed, SIZE, WEIGHED).deeds)
+        return -sum(deed.kind in faults for deed in planned(seed).deeds)
 
     digests: dict[int, str] = {}
     told: dict[str, Any] = {"sfc": str(Path(str(sfc.__file__)).resolve().parent), "digests": digests, "tried": []}
