@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,10 @@ def _breaks(seed: int) -> bool:
 def test_what_breaks_nothing_is_not_made_smaller(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--shrink", "1"]) == 0
     assert "breaks no invariant" in capsys.readouterr().out
+
+
+def test_every_kind_of_fault_is_on_the_page() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/reference/simulation.md").read_text(encoding="utf-8")
+    told = re.findall(r"`([a-z][a-z*-]+)`", page.partition("## Faults")[2].partition("## Invariants")[0])
+    assert [kind for kind in FAULTS if not any(fnmatch(kind, pattern) for pattern in told)] == []
+    assert [pattern for pattern in told if not any(fnmatch(kind, pattern) for kind in FAULTS)] == []
