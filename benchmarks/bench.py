@@ -59,12 +59,12 @@ def _measured(sfc: Sfc, measure: Callable[[Sfc], list[dict[str, Any]]]) -> list[
 
 def summary(results: list[Round]) -> dict[str, Any]:
     def median(part: str, what: str) -> float:
-        return statistics.median(r[part][what] for r in results)
+        return round(statistics.median(r[part][what] for r in results), 2)
 
     def cpu(part: str) -> dict[str, float]:
         """By process, in s for 1,000 flows; ``all``: their sum."""
         found = {name: statistics.median(r[part]["cpu_s_per_1000"][name] for r in results) for name in results[0][part]["cpu_s_per_1000"]}
-        return {**found, "all": round(sum(found.values()), 3)}
+        return {name: round(s, 3) for name, s in {**found, "all": sum(found.values())}.items()}
 
     numbers: dict[str, Any] = {
         f"{side}_{what}": median(f"{side}_alone", what) for what in ("p50_ms", "p99_ms") for side in ("floor", "flow")
