@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -60,11 +60,11 @@ def test_what_many_commands_lead_to_leaves_together_in_its_order(world: World) -
     assert world.sent()[:2] == [b"b:0", b"b:1"]
 
 
-@pytest.mark.parametrize("way", ["poll", "flush"])
-def test_nothing_stays_behind_at_the_end_of_a_batch_or_before_a_commit(world: World, way: str) -> None:
+@pytest.mark.parametrize("at_end", [lambda outlets: outlets.poll(0.0), lambda outlets: outlets.flush()], ids=["poll", "flush"])
+def test_nothing_stays_behind_at_the_end_of_a_batch_or_before_a_commit(world: World, at_end: Callable[[Outlets], None]) -> None:
     world.outlets.expect(1_000)
     world.send(1)
-    getattr(world.outlets, way)()
+    at_end(world.outlets)
     assert world.sent() == [b"b:1"]
 
 
