@@ -64,6 +64,8 @@ def run_portion(seeds: Sequence[int]) -> tuple[list[Report], tuple[int, str, int
             reports.append(simulate(seed))
         except Broken as broken:
             return reports, (broken.seed, broken.invariant, broken.step, broken.detail)
+        except KeyboardInterrupt:  # told to everybody at the terminal; the totals are the first process's to print
+            break
     return reports, None
 
 
@@ -88,7 +90,7 @@ def run_many(first: int, seeds: int, processes: int = 1) -> Iterator[Report]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command. 0: all held; 1: an invariant is broken; 2: it was called wrongly."""
+    """The command. 0: all held; 1: an invariant is broken; 2: it was called wrongly; 130: interrupted, with the totals so far."""
     parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description="Runs the engine in a world of faults, seed by seed.")
     parser.add_argument("--seeds", type=int, default=100, help="how many (default 100)")
     parser.add_argument("--first", type=int, default=1, help="the first one (default 1)")
@@ -103,6 +105,7 @@ def main(arguments: Sequence[str]) -> int:
         parser.error("--seeds and --processes take numbers from 1")
     totals, began_s = Totals(), time.monotonic()
     broken: Broken | None = None
+    interrupted = False
     with _progress(chosen.seeds, shown=not chosen.json) as step:
         try:
             for report in run_many(chosen.first, chosen.seeds, chosen.processes):
@@ -110,12 +113,14 @@ def main(arguments: Sequence[str]) -> int:
                 step()
         except Broken as e:
             broken = e
+        except KeyboardInterrupt:
+            interrupted = True
     result = {**totals.plain(), "first": chosen.first, "seconds": round(time.monotonic() - began_s, 1), "broken": _plain(broken)}
     if chosen.result is not None:
         chosen.result.parent.mkdir(parents=True, exist_ok=True)
         chosen.result.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result) if chosen.json else _lines(result))
-    return 0 if broken is None else 1
+    return 130 if interrupted else 0 if broken is None else 1
 
 
 def _shrink(seed: int) -> int:
