@@ -254,6 +254,7 @@ def test_json_bombs_on_the_control_topic_and_among_commands(site: Site) -> None:
 def test_jobs_about_as_large_as_their_topic_takes(site: Site, blueprint: str) -> None:
     for share, size in zip(SHARES, sizes(SMALL_BYTES), strict=True):
         site.start(f"{blueprint}:{share}", text_of(size - OWN_BYTES))
+    site.until(lambda: any(a.flow == f"{blueprint}:1.1" for a in site.answers))
     ends = site.ends(1)
     assert ends.pop(f"{blueprint}:1.1") == ("FAILED", "SFC.DispatchFailed")
     at = Partition(site.small, 0)
