@@ -82,6 +82,7 @@ class Process:
         self.role: Role | None = None
         self.log = self._new_log()
         self.frozen = False
+        self.at_work = False  # within a turn: it may stand still there while others take theirs
         self.up_ms = 0  # when it may be made again
 
     def _new_log(self) -> FaultyLog:
@@ -91,14 +92,18 @@ class Process:
 
     @property
     def runnable(self) -> bool:
-        return not self.frozen and (self.role is not None or self._virtual.ran_ms >= self.up_ms)
+        return not (self.frozen or self.at_work) and (self.role is not None or self._virtual.ran_ms >= self.up_ms)
 
     def step(self) -> int:
         """One turn. A failure costs it a pause and its role; a crash everything that it had not given to the log."""
-        if vars(taking)["RULES"] == self.rules:
-            return self._step()
-        with patch.object(taking, "RULES", self.rules):  # two releases are at work
-            return self._step()
+        self.at_work = True
+        try:
+            if vars(taking)["RULES"] == self.rules:
+                return self._step()
+            with patch.object(taking, "RULES", self.rules):  # two releases are at work
+                return self._step()
+        finally:
+            self.at_work = False
 
     def _step(self) -> int:
         try:
