@@ -76,7 +76,7 @@ def _reply_topic_anew(world: World, chance: random.Random) -> None:
 def _torn(world: World, chance: random.Random) -> None:
     """Of a transaction only a part becomes visible. Its shard must stand until an operator has mended it."""
     process = chance.choice(world.of("engine"))
-    process.log.traps.arm(Trap("torn-transaction", "instead", frozenset({"commit"}), chance.randint(0, 2), counts=False))
+    process.log.traps.arm(Trap("torn-transaction", "instead", frozenset({"commit"}), chance.randint(0, 2), world.look, counts=False))
 
 
 def _trick(kind: str) -> Set:
