@@ -21,7 +21,7 @@ from sfc.engine.turn import Turn
 def answer(turn: Turn, outcome: Outcome) -> None:
     """Decides the answer; while the flow stands still it is only recorded."""
     branch = open_job(turn, outcome.token)
-    if branch is None:
+    if branch is None or branch.child != turn.ended_child:  # a child's job is answered by its end, and by nobody else
         turn.closed = True
         return
     outcome = task.fitted(outcome)
@@ -108,7 +108,7 @@ def take(turn: Turn, branch: Branch, outcome: Outcome | ChildEnded) -> None:
 
 def heartbeat(turn: Turn, command: Heartbeat) -> None:
     branch = open_job(turn, command.token)
-    if branch is None or branch.phase == "spread":
+    if branch is None or branch.phase == "spread" or branch.child:
         turn.closed = True
     else:
         task.on_heartbeat(turn, branch, cast("TaskState", turn.state_of(branch)))

@@ -290,10 +290,10 @@ class World:
         fence.send(NAMES.state, encode_shard(mended), shard_key(shard), interval_headers(mended.interval), shard)
         fence.commit()
         self.look()
-        self.may_stop.discard(shard)
         for process, lane in self.lanes():  # a shard that stands is taken again after a new assignment
             if shard in lane.stopped:
                 process.kill()
+        # Who stood still in the middle of a restore may still say that it is torn, and looks again later: it may stop to the end.
 
     def happened(self, kind: str) -> None:
         self.faults[kind] += 1

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from sfc.engine.commands import ChildEnded, HoldChild, Origin, Parent, Pause, Redrive, Resume, Start, Stop
+from sfc.engine.commands import ChildEnded, Complete, Fail, Heartbeat, HoldChild, Origin, Parent, Pause, Redrive, Resume, Start, Stop
 from sfc.engine.decide import decide
 from sfc.engine.effects import SendCommand
-from sfc.engine.events import TaskScheduled
+from sfc.engine.events import TaskScheduled, TaskSucceeded
 from sfc.engine.shard import HoldRecord
 from tests.unit.engine.bench import FLOW, T0, Bench, program_of, task
 
@@ -313,3 +313,19 @@ def test_an_input_that_is_nested_too_deep_is_handed_to_nobody(resource: str) -> 
         bench.start(given)
         assert (bench.status, len(bench.sent) + len(bench.jobs)) == (status, int(status == "RUNNING"))
     assert bench.living.error == "States.DataLimitExceeded"
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_only_a_childs_end_answers_its_job(held: bool) -> None:
+    bench = started({"A": child()})
+    token = bench.root.token
+    if held:
+        bench.do(Pause())
+    for said in (Complete(token, {"by": "a stranger"}), Fail(token, "Odd", None), Heartbeat(token)):
+        assert bench.do(said).closed
+    if held:
+        bench.do(Resume())
+    assert bench.status == "RUNNING"
+    assert not ended(bench, output={"ok": True})
+    outputs = [event.output for event in bench.history if isinstance(event, TaskSucceeded)]
+    assert (bench.status, outputs) == ("SUCCEEDED", [{"ok": True}])
