@@ -43,7 +43,7 @@ class ShardState(Struct, omit_defaults=True):
     heard: dict[str, int] = field(default_factory=dict)  # the day on which a source was heard last; kept where there are many
     holds: dict[str, HoldRecord] = field(default_factory=dict)
     waking: list[Waking] = field(default_factory=list)
-    inherited: dict[str, list[str]] = field(default_factory=dict)  # by blueprint or version: of which blueprints its children are
+    inherited: dict[str, list[str]] = field(default_factory=dict)  # by subject blueprint: of which blueprints its children are
     dropped_replies: int = 0  # answers to jobs that were closed
     repeated: int = 0  # commands that were taken before, by their mark
     dead_letters: int = 0
@@ -124,7 +124,7 @@ def subjects_of(flow: Flow, program: Program | None) -> tuple[str, ...]:
 def inherit(shard: ShardState, child: Flow) -> None:
     """Remembers of which blueprint a new child is: its flows are looked for when what holds those above is lifted."""
     for subject in child.parent.subjects if child.parent is not None else ():
-        if subject.startswith(("blueprint:", "version:")):
+        if subject.startswith("blueprint:"):
             known = shard.inherited.setdefault(subject, [])
             if child.blueprint not in known:
                 shard.inherited[subject] = sorted((*known, child.blueprint))

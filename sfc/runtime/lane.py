@@ -281,13 +281,14 @@ class Lane:
             self._drop(shard)
             if shard.number not in self._to_take:
                 self._to_take.append(shard.number)
+            self._take_again_s = self._clock.monotonic_s() + TAKE_AGAIN_S
 
     def _ended(self, shard: OwnedShard, why: ProducerFenced | ShardStopped) -> None:
+        self._drop(shard)  # first: it ends an open transaction, and that moves the end of sfc.state
         if isinstance(why, ShardStopped):
             self._stop(shard.number, why)
         else:
             self._was_fenced(shard.number, why)
-        self._drop(shard)
 
     def _was_fenced(self, number: int, why: ProducerFenced) -> None:
         metrics.FENCED.inc()

@@ -28,7 +28,7 @@ from sfc.engine.flow import Flow, next_due_ms
 from sfc.engine.shard import held_by, inherit, subjects_of
 from sfc.engine.start import EXISTS
 from sfc.engine.turn import Decision, Missing
-from sfc.errors import LogUnavailable, ProducerFailed, RecordTooLarge, ShardStopped, ShardUnclear, TransactionAborted
+from sfc.errors import LogError, ProducerFailed, RecordTooLarge, ShardStopped, ShardUnclear, TransactionAborted
 from sfc.log import get_logger
 from sfc.ports import Clock, Log, Partition, Record, StateStore, Transaction
 from sfc.runtime.attempts import careful, got_on
@@ -42,6 +42,7 @@ from sfc.runtime.letters import Refused, letter_of
 from sfc.runtime.outlets import Outlets
 from sfc.runtime.programs import Programs
 from sfc.runtime.remembered import is_new, take_hold
+from sfc.runtime.shard_records import last_record
 from sfc.runtime.taking import Taking
 from sfc.runtime.ticks import Ticks
 from sfc.runtime.waking import flows_behind
@@ -340,9 +341,9 @@ class OwnedShard:
         fired = 0
         while fired < FIRED_PER_TICK_MAX and (flow_id := self._timers.pop(until_ms)) is not None:
             flow = self.flow(flow_id)
-            if flow is not None and self._passes_over(flow):
-                continue
             if flow is None or (flow.running and (flow.paused or held_by(self.state, flow, self._programs.of(flow)))):
+                continue
+            if self._passes_over(flow):
                 continue
             fired += 1
             self._decide(flow_id, Fire(until_ms), record.offset)
@@ -403,7 +404,7 @@ class OwnedShard:
             if job.target.kind == "topic":
                 self._append(job.flow, Dispatched(job.token))
         if self._clock.monotonic_s() - began_s > SLOW_COMMIT_S:  # a late end of this transaction must not end the next one
-            self._renew_fence("a commit took over a second")
+            self._renew_fence("a commit took over a second", self.state.interval)
 
     def _write(self, overlay: Overlay) -> dict[bytes, bytes | None]:
         """The transaction. One that refuses exactly-once jobs is written again without them: they fail alone (EXACTLY-ONCE 25)."""
@@ -418,7 +419,7 @@ class OwnedShard:
                     raise ShardUnclear(e.message) from e
                 self._fail_jobs(overlay, refused, e.message)
                 # The client counts the refused records: "skipped sequence numbers", when the same partition gets others (librdkafka).
-                self._renew_fence("a transaction was refused")
+                self._renew_fence("a transaction was refused", self.state.interval - 1)
                 self._outlets.flush()
             except ProducerFailed as e:
                 raise ShardUnclear(e.message) from e
@@ -461,14 +462,18 @@ class OwnedShard:
             lost = [job for job in overlay.jobs if job.target.topic not in self._known_topics]
             self._fail_jobs(overlay, lost, "there is no such topic")
 
-    def _renew_fence(self, why: str) -> None:
-        """Only straight after a commit or an abort that succeeded: until then the shard was ours."""
+    def _renew_fence(self, why: str, committed: int) -> None:
+        """Only straight after a commit or an abort that succeeded: until then the shard was ours. ``committed``: our last interval. Where
+        the log has another, somebody had the shard while this process stood still."""
         _log.warning(f"{why}; the transactional producer is renewed", action="fence-renewed", shard=self.number)
         self._fence.close()
         try:
             self._fence = self._log_port.transaction(self._names.transactional_id(self.number))
-        except (ProducerFailed, LogUnavailable) as e:
+            found = last_record(self._log_port, self._names, self.number)
+        except (ProducerFailed, LogError) as e:
             raise ShardUnclear(e.message) from e
+        if (found.interval if found is not None else 0) != committed:
+            raise ShardUnclear(f"shard {self.number} was somebody else's while its producer was renewed")
 
     def give_up(self) -> None:
         """Commits with ``closed``, so that an engine with other rules may take the shard, and lets go of it."""

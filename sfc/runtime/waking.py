@@ -32,5 +32,6 @@ def _prefixes(subject: str, state: ShardState) -> tuple[str, ...]:
     kind, _, name = subject.partition(":")
     if kind not in ("blueprint", "version"):
         return ("",)
-    blueprints = {name.partition("@")[0], *state.inherited.get(subject, ())}
+    blueprint = name.partition("@")[0]
+    blueprints = {blueprint, *state.inherited.get(f"blueprint:{blueprint}", ())}
     return tuple(sorted(f"{blueprint}:" for blueprint in blueprints))

@@ -208,9 +208,10 @@ class KafkaConsumer:
                 raise LogError(f"Kafka at {self._troubles.servers} ended the consumer: {self._troubles.say(error)}")
             else:
                 self._troubles(error)
-        if self._gone or self._waiting:
-            # The client was seen to run the revoke callback and still hand over the partition's records.
-            dropped = self._gone | self._waiting
+        if self._gone or self._waiting or self._starts:
+            # The client was seen to run the revoke callback and still hand over the partition's records; and where it was not ready to
+            # move, what it has queued comes from another place than the one that was asked for.
+            dropped = self._gone | self._waiting | self._starts.keys()
             records = [r for r in records if (r.topic, r.partition) not in dropped]
             self._restart(self._gone & self._owned - self._waiting)
         return records

@@ -219,3 +219,68 @@ def test_nothing_of_a_partition_comes_before_it_is_started(fake: Fake) -> None:
     client.queue = [message(0, partition=0), message(0, partition=1)]
     consumer.start(Partition("t", 1), 0)
     assert [(r.partition, r.offset) for r in consumer.take(10, 0)] == [(1, 0)]
+
+
+def test_what_is_queued_is_not_handed_over_until_the_client_has_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    queued = [_Queued(1_000), _Queued(1_001)]
+    ready = False
+
+    class Client:
+        def __init__(self, *_: object, **__: object) -> None: ...
+
+        def subscribe(self, *_: object, **__: object) -> None: ...
+
+        def resume(self, _: object) -> None: ...
+
+        def seek(self, place: TopicPartition) -> None:
+            if not ready:
+                raise KafkaException(KafkaError(KafkaError._STATE))
+            queued[:] = [_Queued(place.offset)]
+
+        def poll(self, _: float) -> _Queued | None:
+            return queued.pop(0) if queued else None
+
+        def consume(self, _count: int, _timeout_s: float) -> list[_Queued]:
+            taken, queued[:] = list(queued), []
+            return taken
+
+    monkeypatch.setattr("sfc.adapters.kafka.consumer.Client", Client)
+    properties = {"group.id": "g", "auto.offset.reset": "earliest"}
+    consumer = KafkaConsumer(properties, ["t"], paused=True, assigned=None, revoked=None, lost=None)
+    consumer._owned.add(Partition("t", 0))
+    consumer.start(Partition("t", 0), 20)
+    assert consumer.take(100, 0.01) == []
+    ready = True
+    assert [record.offset for record in consumer.take(100, 0.01)] == [20]
+
+
+class _Queued:
+    """A message as the client has it."""
+
+    def __init__(self, offset: int) -> None:
+        self._offset = offset
+
+    def error(self) -> None: ...
+
+    def topic(self) -> str:
+        return "t"
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self._offset
+
+    def key(self) -> bytes:
+        return b"k"
+
+    value = key
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        return []
+
+    def timestamp(self) -> tuple[int, int]:
+        return TIMESTAMP_LOG_APPEND_TIME, 1
+
+    def leader_epoch(self) -> int:
+        return 0
