@@ -32,6 +32,7 @@ def audit(
 ) -> None:
     """Read the log and check that no flow was lost, doubled or left behind. Exit code 9: something was found."""
     from sfc.cli import output
+    from sfc.errors import UnknownName
     from sfc.runtime.audit import Scope
     from sfc.runtime.audit import audit as check
     from sfc.wire.topics import Names
@@ -40,10 +41,16 @@ def audit(
     scope = Scope(
         shard, flow, 0 if first else _moment("--from", begin), 0 if last else _moment("--to", end), jobs, from_offset=first, to_offset=last
     )
+    if (scope.to_ms and scope.from_ms > scope.to_ms) or (scope.to_offset and scope.from_offset > scope.to_offset):
+        raise typer.BadParameter(f"--from {begin} is behind --to {end}")
     settings = context.settings(kafka=kafka)
     require_log(settings)
     with broker.opened(settings) as log, broker.patience(settings.kafka or str(settings.data)), output.progress("reading the log") as bar:
         report = check(log, Names(settings.namespace), scope, progress=bar.move)
+    if flow and not report.flows and report.clean:
+        raise UnknownName(
+            f"there is no flow {flow} in what was read", hint="`sfc flows list` has their ids; what retention has removed is not read"
+        )
     if as_json:
         from msgspec import to_builtins
 

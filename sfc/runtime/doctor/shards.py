@@ -35,7 +35,10 @@ def check_shards(log: Log, names: Names, shards: int, definitions: Definitions, 
             said = f"no engine takes the commands of {many(len(waiting), 'shard')} ({', '.join(map(str, waiting))}): {nobody}"
             found.error("no-engine", said, "their flows stand", "sfc engine, or the one that has them by its list (SFC_ENGINE_SHARDS)")
         else:
-            breaks = "no flow moves, unless engines have their shards by a list (SFC_ENGINE_SHARDS): those are in no group"
+            breaks = (
+                "no flow moves, unless engines have their shards by a list (SFC_ENGINE_SHARDS): those are in no group, and an engine"
+                " without a list beside them would take their shards"
+            )
             found.warn("no-engine-seen", f"no engine is seen: {nobody}", breaks, "sfc engine")
 
 

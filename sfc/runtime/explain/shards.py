@@ -20,7 +20,8 @@ def shard_reasons(view: ShardView, facts: Facts) -> list[Reason]:
         do = "where engines have their shards by a list (SFC_ENGINE_SHARDS), look at the log of the one that lists this shard"
         found.append(Reason("no-engine", said, ["sfc engine", do], since_ms=view.waits_ms))
     elif not view.engines:
-        said = f"no engine is seen: {nobody}. That is as it should be where engines have their shards by a list (SFC_ENGINE_SHARDS)"
+        listed = "That is as it should be where engines have their shards by a list (SFC_ENGINE_SHARDS): one without would take them away"
+        said = f"no engine is seen: {nobody}. {listed}"
         found.append(Reason("no-engine-seen", said, ["sfc engine"]))
     elif not view.owner:
         said = f"no engine has shard {number}; {', '.join(view.engines)} may be about to take it"

@@ -44,6 +44,13 @@ def test_the_log_of_the_data_directory_is_read_and_found_sound(folder: Path) -> 
     assert (report["clean"], report["flows"], report["findings"]) == (True, 1, [])
 
 
+def test_what_was_not_there_is_not_called_sound(folder: Path) -> None:
+    unknown = run(folder, "--flow", "twice:7")
+    assert (unknown.exit_code, "there is no flow twice:7" in unknown.stderr) == (4, True)
+    backwards = run(folder, "--from", "1h", "--to", "2h")
+    assert (backwards.exit_code, "--from 1h is behind --to 2h" in backwards.stderr) == (2, True)
+
+
 def test_findings_are_shown_and_are_exit_code_9(folder: Path) -> None:
     log = EmbeddedLog.open(folder / "log")
     producer = log.producer()
