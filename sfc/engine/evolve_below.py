@@ -191,6 +191,7 @@ def _child_flow_failed(flow: Flow, event: e.ChildFailed) -> None:
 def _fill(writes: Writes, status: str, result: dict[str, Any], size: int) -> None:
     writes.filling.setdefault(status, []).append(result)
     writes.filled[status] = writes.filled.get(status, 0) + size
+    writes.largest = max(writes.largest, size)
 
 
 def _writer_scheduled(flow: Flow, event: e.ResultWriterScheduled) -> None:

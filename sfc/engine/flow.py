@@ -48,6 +48,7 @@ class Writes(Struct, omit_defaults=True):
     filled: dict[str, int] = field(default_factory=dict)  # bytes of JSON of these
     sizes: dict[str, list[int]] = field(default_factory=dict)  # by status: bytes of each part written; -1: not yet
     open: dict[str, Part] = field(default_factory=dict)  # by the token of the job that writes it
+    largest: int = 0  # bytes of JSON of the largest result so far
     told: Any = None  # the answer to the manifest: where the results are
 
 

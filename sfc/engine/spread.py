@@ -59,7 +59,7 @@ def advance(turn: Turn, branch: Branch, state: MapState) -> Failure | bool:
     have ended: the Map has its result. A Failure is the Map's own."""
     going = going_of(branch)
     reading.ask(turn, branch, state)
-    while len(going.open) < going.limit and going.started < reading.reached(branch) and not writing.is_full(going.writes):
+    while len(going.open) < going.limit and going.started < reading.reached(branch) and not writing.is_full(going.writes, len(going.open)):
         if turn.started >= STARTS_MAX or turn.told >= PORTION_BYTES:
             if not turn.flow.yielded_ms:
                 turn.emit(e.ExecutionYielded, turn.now + YIELD_MS)

@@ -17,6 +17,7 @@ from sfc.engine.commands import Complete, Outcome
 from sfc.engine.effects import DispatchJob
 from sfc.engine.flow import Branch, Writes
 from sfc.engine.ids import job_hash, map_run, token_stem
+from sfc.engine.iterations import MAP_BYTES_MAX
 from sfc.engine.reading import failure_in
 from sfc.engine.results import run_name
 from sfc.engine.sizes import too_large
@@ -27,6 +28,8 @@ WRITE_S = 3_600  # within which one of the parts that are open must have been wr
 PART_BYTES = 128 * 1024  # of the results in a part, about
 PART_RESULTS = 1_000
 WAITING_BYTES_MAX = 1024 * 1024  # of results that are not written: then no iteration starts
+EXPECTED_BYTES_MAX = MAP_BYTES_MAX // 2  # of these, and of what those at work may bring before the next part is written
+UNKNOWN_BYTES = 16 * 1024  # of a result, while there was none
 STATUSES = ("SUCCEEDED", "FAILED")
 MANIFEST = "MANIFEST"
 
@@ -42,11 +45,14 @@ def request_of(turn: Turn, branch: Branch, state: MapState, effective: Any) -> d
     return request if size <= PAYLOAD_BYTES_MAX else too_large(f"what the ResultWriter of state {state.name!r} is told", size)
 
 
-def is_full(writes: Writes | None) -> bool:
-    """Whether so much waits to be written that no more should come."""
+def is_full(writes: Writes | None, at_work: int) -> bool:
+    """Whether so much waits to be written that no more should come; or would wait, if each iteration at work brought as much as the
+    largest so far."""
     if writes is None:
         return False
-    return sum(writes.filled.values()) + sum(part.size for part in writes.open.values()) > WAITING_BYTES_MAX
+    waiting = sum(writes.filled.values()) + sum(part.size for part in writes.open.values())
+    expected = waiting + (at_work + 1) * (writes.largest or UNKNOWN_BYTES)
+    return waiting > WAITING_BYTES_MAX or (at_work > 0 and expected > EXPECTED_BYTES_MAX)
 
 
 def kept_size(writes: Writes | None, index: int, output: Any) -> int:

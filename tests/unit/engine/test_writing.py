@@ -145,6 +145,33 @@ def test_results_that_come_faster_than_they_are_written_fail_the_map() -> None:
     assert "give the Map a lower MaxConcurrency" in str(bench.living.cause)
 
 
+@pytest.mark.parametrize("size", [300, 4_096, 20_000])
+def test_a_writer_that_is_slow_holds_iterations_up_and_fails_nothing(size: int) -> None:
+    bench = started(list(range(600)))
+    at_ms = done = written = 0
+
+    def end_all() -> None:
+        """Lets start what may, and has it end, until nothing starts any more."""
+        nonlocal at_ms, done
+        while bench.status == "RUNNING":
+            while bench.status == "RUNNING" and bench.living.yielded_ms:
+                at_ms += 5
+                bench.fire(at_ms)
+            begun = sum(isinstance(sent.command, Start) for sent in bench.sent)
+            if begun == done:
+                return
+            for number in range(done, begun):
+                ended(bench, number, output="x" * size)
+            done = begun
+
+    end_all()
+    while bench.status == "RUNNING":
+        bench.complete(WHERE if told(bench, written)["Status"] == "MANIFEST" else {"Size": 1}, job=written)
+        written += 1
+        end_all()
+    assert (bench.status, done) == ("SUCCEEDED", 600)
+
+
 @pytest.mark.parametrize("answer", [None, {"Size": "2"}, {"Size": -1}, {}, {"Key": "k"}])
 def test_an_answer_that_is_none_fails_the_map(answer: Any) -> None:
     bench = started([1])
