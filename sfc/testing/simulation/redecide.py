@@ -224,8 +224,8 @@ def _said(key: bytes | None, value: bytes | None, head: Headers) -> tuple[object
     source, mark = headers.find(head, headers.SOURCE), headers.find(head, headers.MARK)
     if headers.find(head, headers.COMMAND) == b"start":
         command = decode_command(key, value, list(head)).command
-        assert isinstance(command, Start)
-        value, _ = encode_command(msgspec.structs.replace(command, definitions=-1))
+        if isinstance(command, Start):  # the last header of a name counts, and a stray may have two
+            value, _ = encode_command(msgspec.structs.replace(command, definitions=-1))
     return key, value, source, mark
 
 
