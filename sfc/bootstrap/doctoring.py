@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sfc.bootstrap.site import shards_of
 from sfc.ports import Log, TopicSpec
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.doctor import Cluster
@@ -20,15 +21,16 @@ def open_cluster(settings: Settings) -> Cluster | None:
 
 
 def topics_of(log: Log | None, settings: Settings) -> list[TopicSpec]:
-    """SFC's topics as they must be: the recorded shard count goes before the setting, and what is deployed has job topics. ``log``: None
-    where nobody is asked."""
+    """SFC's topics as they must be, those of the jobs of what is deployed among them. ``log``: None where nobody is asked."""
     names = Names(settings.namespace)
-    if log is None or names.definitions not in log.topics():
+    if log is None:
         return own_topics(names, settings.shards, None)
+    shards = shards_of(log, names, settings)
+    if names.definitions not in log.topics():
+        return own_topics(names, shards, None)
     definitions = Definitions(log, names)
     try:
         definitions.load()
-        shards = definitions.settings.shards if definitions.settings is not None else settings.shards
         return own_topics(names, shards, definitions)
     finally:
         definitions.close()

@@ -21,6 +21,7 @@ from sfc.bootstrap.roles import (
     engine_role,
     monitor_role,
     open_index,
+    own_shards,
     trigger_role,
     watch_role,
 )
@@ -166,16 +167,21 @@ def _run_crew(settings: Settings, role: str, add: Callable[[Site, Crew], None]) 
     started = threading.Event()
     health = HealthServer(lambda: crew.alive, lambda: started.is_set() and crew.ready, host=settings.host, port=settings.health_port())
     _log.info(f"sfc {role} answers on {health.url}", action="listening", role=role, url=health.url)
-    site: Site | None = _outliving_the_broker(settings, stop, lambda: open_site(settings))
-    if site is not None:
-        add(site, crew)
-        spare_collections()
-        started.set()
-        stop.wait()
-        _log.info("stopping", action="stopping", role=role)
-        crew.stop()
-        site.log.close()
-    health.close()
+    try:
+        site: Site | None = _outliving_the_broker(settings, stop, lambda: open_site(settings))
+        if site is None:
+            return
+        try:
+            add(site, crew)
+            spare_collections()
+            started.set()
+            stop.wait()
+            _log.info("stopping", action="stopping", role=role)
+        finally:
+            crew.stop()
+            site.log.close()
+    finally:
+        health.close()
 
 
 def run_engine(settings: Settings) -> None:
@@ -183,6 +189,7 @@ def run_engine(settings: Settings) -> None:
 
 
 def _add_engine(site: Site, crew: Crew) -> None:
+    own_shards(site.settings.engine_shards, site.shards)  # raises here, where it ends the process, and not in a role that is made anew
     crew.add("engine", lambda: engine_role(site))
     crew.add("watch", lambda: watch_role(site))
 

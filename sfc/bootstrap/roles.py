@@ -66,7 +66,7 @@ def own_shards(listed: str, shards: int) -> list[int] | None:
         first, _, last = part.partition("-")
         numbers = range(int(first), int(last or first) + 1)
         if not numbers or numbers[-1] >= shards:
-            raise BadInput(f"SFC_ENGINE_SHARDS is {listed!r}: {part} was expected to lie within 0-{shards - 1}, from low to high")
+            raise BadInput(f"--shards (SFC_ENGINE_SHARDS) is {listed!r}: {part} was expected within 0-{shards - 1}, from low to high")
         found.update(numbers)
     return sorted(found)
 

@@ -54,13 +54,13 @@ def open_site(settings: Settings, *, memory: bool = False) -> Site:
     instance = instance_name(settings)
     log = open_log(settings, memory=memory, client_id=instance)
     names = Names(settings.namespace)
-    shards = _shards(log, names, settings)
+    shards = shards_of(log, names, settings)
     site = Site(settings, log, names, shards, instance)
     ensure_topics(log, site.topic_specs(), create=settings.create_topics, bootstrap=settings.kafka)
     return site
 
 
-def _shards(log: Log, names: Names, settings: Settings) -> int:
+def shards_of(log: Log, names: Names, settings: Settings) -> int:
     """The recorded shard count; before it is recorded, that of the command topic; before that, the setting."""
     topics = log.topics()
     if names.definitions in topics:

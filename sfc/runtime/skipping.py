@@ -5,21 +5,20 @@ Both take the shard's fence, as its owner would; so they are done only to a shar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import closing
 from typing import NamedTuple
 
 from sfc.engine.shard import ShardState
-from sfc.errors import LogUnavailable, NotPossible
+from sfc.errors import NotPossible
 from sfc.ports import Log, Partition, Record, Transaction
 from sfc.runtime.attempts import careful
 from sfc.runtime.letters import letter_of, send_letter
-from sfc.wire.state import decode_shard, encode_shard, interval_headers, shard_key
+from sfc.runtime.shard_records import all_between, last_record
+from sfc.wire.state import encode_shard, interval_headers, shard_key
 from sfc.wire.topics import Names
 
 REASON = "skipped"  # of the dead letter
-_PATIENCE = 100  # times that nothing came
-_TAIL_RECORDS = 1_000
 
 
 class Skipped(NamedTuple):
@@ -89,38 +88,14 @@ def _record_at(log: Log, partition: Partition, offset: int) -> Record:
     where = f"{partition.topic}-{partition.number}"
     if not log.starts([partition])[partition] <= offset < log.ends([partition])[partition]:
         raise NotPossible(f"{where} has no offset {offset}", hint="the engine's log names the shard and the offset, as SHARD@OFFSET")
-    with closing(_records(log, partition, offset, offset + 1)) as found:
+    with closing(all_between(log, partition, offset, offset + 1)) as found:
         for record in found:
             return record
     raise NotPossible(f"offset {offset} of {where} holds no command")
 
 
 def _state_of(log: Log, names: Names, shard: int) -> ShardState:
-    """The shard's own record, as last committed. Every interval ends with it, so it is looked for from the end."""
-    partition = Partition(names.state, shard)
-    start, end = log.starts([partition])[partition], log.ends([partition], committed=False)[partition]
-    back = _TAIL_RECORDS
-    while True:
-        begin = max(start, end - back)
-        found = [r.value for r in _records(log, partition, begin, end) if r.key == shard_key(shard)]
-        if found:
-            return decode_shard(found[-1] or b"")
-        if begin == start:
-            raise NotPossible(f"shard {shard} has no record in {names.state}: it never decided anything")
-        back *= 50
-
-
-def _records(log: Log, partition: Partition, start: int, end: int) -> Generator[Record, None, None]:
-    """Committed records between two offsets."""
-    patience = _PATIENCE
-    reader = log.reader({partition: start})
-    try:
-        while (before := reader.position(partition)) < end:
-            for record in reader.take(5_000, 0.1):
-                if record.offset < end:
-                    yield record
-            patience = _PATIENCE if reader.position(partition) > before else patience - 1
-            if not patience:
-                raise LogUnavailable(f"{partition.topic}-{partition.number} was not read to offset {end}: it stands at {before}")
-    finally:
-        reader.close()
+    state = last_record(log, names, shard)
+    if state is None:
+        raise NotPossible(f"shard {shard} has no record in {names.state}: it never decided anything")
+    return state

@@ -64,6 +64,9 @@ def test_topics_are_made_as_they_must_be_or_written_down(kafka: str) -> None:
     assert made.exit_code == 0, made.stderr
     assert "8 made, 0 were there" in made.stdout
     assert "0 made, 8 were there" in run(kafka, namespace, "topics", "create").stdout
+    assert "0 made, 8 were there" in run(kafka, namespace, "topics", "create", SFC_SHARDS="8").stdout, "the topics say how many"
+    engine = run(kafka, namespace, "engine", "--shards", "0-9", "--port", "0")
+    assert (engine.exit_code, "0-9 was expected within 0-1" in engine.stderr) == (3, True)
     assert not [code for code, _ in examined(kafka, namespace)[1] if code not in ("no-engine-seen", "one-replica", "auto-create")]
 
 

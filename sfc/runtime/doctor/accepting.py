@@ -9,8 +9,8 @@ from sfc.engine.rules import RULES
 from sfc.engine.shard import ShardState
 from sfc.errors import NotPossible
 from sfc.ports import Log
+from sfc.runtime.interval import write_record
 from sfc.runtime.shard_records import last_record
-from sfc.wire.state import encode_shard, interval_headers, shard_key
 from sfc.wire.topics import Names
 
 WATCHED_S = 1.0
@@ -43,10 +43,7 @@ def accept_rules(log: Log, names: Names, shard: int, *, watched_s: float = WATCH
     try:
         state = _checked(last_record(log, names, shard), shard)
         was, state.rules = state.rules, RULES
-        state.interval += 1
-        fence.begin()
-        fence.send(names.state, encode_shard(state), shard_key(shard), interval_headers(state.interval), shard)
-        fence.commit()
+        write_record(fence, names, state)
     finally:
         fence.close()
     return Accepted(shard, was, RULES, state.next_offset)
