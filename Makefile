@@ -12,6 +12,7 @@ UV_VENV := .venv-uv
 # system's Python is externally managed (PEP 668).
 UV = $$(uv --version >/dev/null 2>&1 && echo uv || echo $(UV_VENV)/bin/uv)
 export UV_PYTHON_DOWNLOADS := never
+ALONE := tests/integration tests/acceptance tests/simulation tests/chaos
 
 .PHONY: help
 help: ## show this list
@@ -41,10 +42,11 @@ demo: $(VENV)/.installed ## run the example orders, on the embedded log or on KA
 .PHONY: test
 test: $(VENV)/.installed-dev ## lint, then run all tests, real Kafka among them
 	@$(MAKE) --no-print-directory lint
-	@# Files side by side, each process with services of its own; then what takes the machine for itself. Both are seen, whatever fails.
+	@# What keeps no clock: files side by side, each process with services of its own. Then, one after the other, what lives by deadlines and
+	@# kills processes. Both are seen, whatever fails.
 	failed=0; \
-	$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile --ignore=tests/simulation --ignore=tests/chaos || failed=1; \
-	$(BIN)/pytest $(wildcard tests/simulation tests/chaos) || failed=1; \
+	$(BIN)/pytest -n $(or $(JOBS),2) --dist loadfile $(addprefix --ignore=,$(ALONE)) || failed=1; \
+	$(BIN)/pytest $(wildcard $(ALONE)) || failed=1; \
 	exit $$failed
 
 .PHONY: lint
