@@ -242,8 +242,8 @@ class StateStore(Protocol):
     def scan(self, shard: int, *, prefix: bytes = b"", after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Pairs in order of key, those with the prefix and behind ``after``."""
 
-    def wipe(self, shard: int) -> None:
-        """Removes all of a shard, its checkpoint first."""
+    def wipe(self, shard: int, count: int) -> bool:
+        """Removes up to ``count`` pairs of a shard, and its checkpoint with the first of them. Whether nothing of it is left."""
 
     def close(self) -> None: ...
 

@@ -78,13 +78,17 @@ class LmdbStore:
                     found.append((key, value))
         return found
 
-    def wipe(self, shard: int) -> None:
+    def wipe(self, shard: int, count: int) -> bool:
         own = _prefix(shard)
         with self._written(), self._env.begin(write=True) as transaction, transaction.cursor() as cursor:
             transaction.delete(_CHECKPOINTS + own)
             found = cursor.set_range(own)
             while found and cursor.key().startswith(own):
+                if not count:
+                    return False
                 found = cursor.delete()
+                count -= 1
+        return True
 
     def close(self) -> None:
         self._env.close()

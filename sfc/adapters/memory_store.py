@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 
 class _Shard:
@@ -58,8 +59,15 @@ class MemoryStateStore:
             if value is not None:
                 yield key, value
 
-    def wipe(self, shard: int) -> None:
-        self._shards.pop(shard, None)
+    def wipe(self, shard: int, count: int) -> bool:
+        found = self._shards.get(shard)
+        if found is None or len(found.values) <= count:
+            self._shards.pop(shard, None)
+            return True
+        found.checkpoint, found.order = None, None
+        for key in list(islice(found.values, count)):
+            del found.values[key]
+        return False
 
     def close(self) -> None:
         self._shards.clear()

@@ -15,6 +15,7 @@ from sfc.wire.topics import Names
 _log = get_logger()
 
 PORTION = 5_000  # records
+WIPED = 2_000  # pairs of a store at a time, a few milliseconds
 TAKE_S = 0.1
 SAY_EACH_S = 2.0  # progress of a restore that takes its time
 
@@ -66,15 +67,18 @@ class Restore:
             offset, self._interval, self._stored = found.offset, found.interval, decode_shard(own).interval
         elif found is not None:
             _log.info("the local store can't be used, and is filled anew", action="store-wiped", shard=self._number, reason=why)
-        if why:
-            self._store.wipe(self._number)
+        self._wiping = bool(why)
         self._seen = False  # a committed record: what an engine that died in the first transaction left behind was never there
         self._first = offset
         self._close_reader()
         self._reader = self._log_port.reader({self._partition: offset}) if offset < self._end else None
 
     def step(self, until_s: float) -> bool:
-        """Reads on until the monotonic clock says ``until_s``. Whether all has been read."""
+        """Empties the store where it must be, and reads on, until the monotonic clock says ``until_s``. Whether all has been read."""
+        while self._wiping:
+            self._wiping = not self._store.wipe(self._number, WIPED)
+            if self._wiping and self._clock.monotonic_s() >= until_s:
+                return False
         while self._reader is not None and self._reader.position(self._partition) < self._end:
             records = self._reader.take(PORTION, TAKE_S)
             if records:

@@ -10,7 +10,7 @@ from sfc.log import get_logger
 from sfc.ports import Clock, Log, Partition, Reader, Record, StateStore
 from sfc.runtime import metrics
 from sfc.runtime.checkpoint import Place, place_of, read_checkpoint, why_not
-from sfc.runtime.restore import changes_of
+from sfc.runtime.restore import WIPED, changes_of
 from sfc.wire.topics import Names
 
 _log = get_logger()
@@ -33,6 +33,7 @@ class Standby:
         self._clock = clock
         self._place: Place | None = None
         self._followed: frozenset[int] = frozenset()
+        self._to_wipe: list[int] = []
         self._reader: Reader | None = None
         self._intervals: dict[int, int] = {}  # the highest number that was read
         self._ends: dict[Partition, int] = {}  # as of the last look, at _ends_ms
@@ -52,6 +53,8 @@ class Standby:
                 self._follow(followed)
             if self._reader is None:
                 self.caught_up = True
+                return 0
+            if not self._wiped(now_s + SLICE_S):
                 return 0
             self._look(now_s)
             return self._read(self._reader, now_s + SLICE_S)
@@ -80,17 +83,27 @@ class Standby:
         partitions = [self._partition(number) for number in sorted(followed)]
         starts, ends = self._log_port.starts(partitions), self._log_port.ends(partitions)
         positions: dict[Partition, int] = {}
+        self._to_wipe = []
         for partition in partitions:
             number = partition.number
             found = read_checkpoint(self._store.checkpoint(number))
             why = why_not(found, place, starts[partition], ends[partition], self._clock.now_ms())
             if why or found is None:
-                self._store.wipe(number)
+                self._to_wipe.append(number)
                 positions[partition], self._intervals[number] = starts[partition], 0
             else:
                 positions[partition], self._intervals[number] = found.offset, found.interval
         self._reader = self._log_port.reader(positions)
         self._look_s = 0.0
+
+    def _wiped(self, until_s: float) -> bool:
+        """Empties what must be filled anew, a portion at least. Whether that is done."""
+        while self._to_wipe:
+            if self._store.wipe(self._to_wipe[-1], WIPED):
+                self._to_wipe.pop()
+            elif self._clock.monotonic_s() >= until_s:
+                return False
+        return True
 
     def _partition(self, number: int) -> Partition:
         return Partition(self._names.state, number)

@@ -32,7 +32,7 @@ def test_shards_do_not_see_each_other(store: StateStore) -> None:
     store.apply(1, {b"a": b"one", b"b": b"one"})
     assert (store.get(0, b"a"), store.get(1, b"a")) == (b"zero", b"one")
     assert list(store.scan(0)) == [(b"a", b"zero")]
-    store.wipe(1)
+    assert store.wipe(1, 10)
     assert list(store.scan(1)) == []
     assert store.get(0, b"a") == b"zero"
     store.apply(1, {b"c": b"after"})
@@ -63,5 +63,16 @@ def test_a_checkpoint_is_written_with_the_changes_and_no_scan_meets_it(store: St
     store.apply(0, {b"b": b"2"})
     assert (store.checkpoint(0), store.checkpoint(1), store.checkpoint(2)) == (b"first", b"other", None)
     assert [key for key, _ in store.scan(0)] == [b"a", b"b"]
-    store.wipe(0)
+    assert store.wipe(0, 10)
     assert (store.checkpoint(0), store.checkpoint(1)) == (None, b"other")
+
+
+def test_a_shard_is_wiped_in_portions_and_its_checkpoint_with_the_first(store: StateStore) -> None:
+    store.apply(0, {b"%d" % n: b"x" for n in range(5)}, b"mark")
+    store.apply(1, {b"other": b"stays"})
+    assert not store.wipe(0, 2)
+    assert (store.checkpoint(0), len(list(store.scan(0)))) == (None, 3)
+    assert not store.wipe(0, 2)
+    assert store.wipe(0, 2)
+    assert store.wipe(0, 2)
+    assert (list(store.scan(0)), list(store.scan(1))) == ([], [(b"other", b"stays")])

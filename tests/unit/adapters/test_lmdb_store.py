@@ -42,7 +42,7 @@ def test_nothing_is_left_of_a_wiped_shard_and_it_is_quick(tmp_path: Path) -> Non
     store = LmdbStore(tmp_path)
     store.apply(7, {b"%06d" % i: b"x" * 100 for i in range(20_000)})
     store.apply(8, {b"other": b"stays"})
-    store.wipe(7)
+    assert store.wipe(7, 20_000)
     assert list(store.scan(7)) == []
     assert list(store.scan(8)) == [(b"other", b"stays")]
     store.close()

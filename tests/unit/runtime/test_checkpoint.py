@@ -16,6 +16,7 @@ from sfc.engine.shard import ShardState
 from sfc.errors import LogUnavailable, ProducerFailed, ShardStopped
 from sfc.ports import Partition, TopicSpec
 from sfc.runtime import checkpoint
+from sfc.runtime import restore as restore_module
 from sfc.runtime.checkpoint import Checkpoint, Place, Progress, place_of, read_checkpoint, why_not
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.lane import Lane
@@ -127,6 +128,23 @@ def test_a_store_whose_checkpoint_does_not_hold_is_wiped(bench: Bench, flows: li
     store.apply(HOME, {}, msgspec.json.encode(msgspec.structs.replace(found, **WRONG[why])))
     again = restored(bench, store)
     assert again.cold == why
+    assert contents(store) == {flows[0]: 1}
+
+
+def test_a_large_store_is_wiped_in_turns_and_nothing_is_read_before_it_is_empty(
+    bench: Bench, flows: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restore_module, "WIPED", 4)
+    committed(bench, 1, {flows[0]: 1})
+    store = MemoryStateStore()
+    store.apply(HOME, {b"twice:ghost-%d" % n: encode_flow(Flow(f"twice:ghost-{n}", 0, "twice", 1, "h")) for n in range(10)}, b"of nobody")
+    restore = Restore(bench.log, NAMES, HOME, store, place_of(bench.log, NAMES), SystemClock())
+    left = []
+    while not restore.step(0):
+        left.append(len(contents(store)))
+    assert left[:2] == [6, 2]
+    assert restore.finish() is not None
+    restore.close()
     assert contents(store) == {flows[0]: 1}
 
 

@@ -64,6 +64,29 @@ def test_a_shard_that_was_followed_is_restored_by_its_last_records_alone(bench: 
     tails.close()
 
 
+def test_stores_are_wiped_in_turns_and_a_shard_that_is_taken_meanwhile_is_filled_anew(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standby, "WIPED", 4)
+    monkeypatch.setattr(standby, "SLICE_S", 0.0)
+    decided(bench, 20)
+    store = MemoryStateStore()
+    for number in range(SHARDS):
+        store.apply(number, {b"twice:ghost-%d" % n: b"of nobody" for n in range(10)})
+    tails = following(bench, store)
+    assert tails.step([]) == 0
+    assert sorted(len(list(store.scan(number))) for number in range(SHARDS)) == [6, 10]
+    mine = next(number for number in range(SHARDS) if len(list(store.scan(number))) == 6)
+    while not tails.caught_up:
+        tails.step([mine])
+    everything = MemoryStateStore()
+    for number in range(SHARDS):
+        taken(bench, store, number)
+        taken(bench, everything, number)
+        assert dict(store.scan(number)) == dict(everything.scan(number))
+    tails.close()
+
+
 def test_what_is_not_committed_yet_does_not_reach_a_follower(bench: Bench) -> None:
     decided(bench, 2)
     store = MemoryStateStore()
