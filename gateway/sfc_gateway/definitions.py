@@ -36,7 +36,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.put("/blueprints/{name}", summary="Save a blueprint")
     async def put_blueprint(name: str, request: Request) -> Response:
-        """Body: the document as JSON or YAML. 201 for a new version, 200 when it is as it was."""
+        """Body: the document as JSON or YAML. 201 for a new version, 200 when an older one is current again, or all is as it was."""
         document = await read_document(request, name)
         section = document.setdefault("Sfc", {})
         if isinstance(section, dict):
@@ -95,9 +95,9 @@ def _holds_on(held: list[HoldInfo], name: str, documents: list[dict[str, Any]]) 
 
 
 def deployed(one: Deployed) -> dict[str, Any]:
-    """``created``: whether this is a new version (or an older one made current again)."""
+    """``created``: a version was made; see DeployedDocument."""
     shown = asdict(one)
-    return {**shown, "created": shown.pop("changed"), "warnings": [w._asdict() for w in one.warnings]}
+    return {**shown, "created": shown.pop("made"), "warnings": [w._asdict() for w in one.warnings]}
 
 
 def same_name(path: str, document: Any, pointer: str) -> None:

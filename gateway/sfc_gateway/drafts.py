@@ -52,13 +52,13 @@ def router(services: Services) -> APIRouter:
 
     @routes.post("/{kind}/{name}/deploy", summary="Deploy a draft, and remove it")
     def deploy_draft(kind: str, name: str) -> Response:
-        """As a save of the document: 201 for a new version, 200 for none. A draft with problems stays (422)."""
+        """As a save of the document: 201 for a new version, else 200. A draft with problems stays (422)."""
         draft = drafts.get(kind, name)
         problems = drafts.problems(draft)
         if any(p.severity == "error" for p in problems):
             raise InvalidDocument(f"draft {name}", problems)
         (saved,) = deploys.deploy(services, [(name, ready(draft))])
         drafts.deployed(draft)
-        return json_response(deployed(saved), 201 if saved.changed else 200, {"Location": f"/v1/{kind}s/{name}"})
+        return json_response(deployed(saved), 201 if saved.made else 200, {"Location": f"/v1/{kind}s/{name}"})
 
     return routes

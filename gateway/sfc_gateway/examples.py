@@ -33,7 +33,7 @@ _FLOW = {
 }  # fmt: skip
 _DEPLOYED = {
     "source": "hello.yaml", "kind": "blueprint", "name": "hello", "version": 2, "hash": _HASH, "revision": 12, "created": True,
-    "notes": [], "warnings": [],
+    "changed": True, "before": 1, "notes": [], "warnings": [],
 }  # fmt: skip
 _DRAFT = {"kind": "blueprint", "name": "hello", "document": BLUEPRINT, "by": "ann", "updated_ms": _AT}
 _GROUP = {

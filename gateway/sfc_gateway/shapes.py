@@ -169,7 +169,9 @@ class ProblemDocument(Struct):
 
 
 class DeployedDocument(Struct):
-    """``created``: this is a new version, or an older one made current again. ``notes``: what is right but may surprise."""
+    """``created``: ``version`` is a new one. ``changed`` without that: it is an older one with this content, and the current one again.
+    Neither: it was the current one already. ``before``: the version that was current, 0 for none. ``notes``: what is right but may
+    surprise."""
 
     source: str
     kind: Literal["blueprint", "task"]
@@ -178,6 +180,8 @@ class DeployedDocument(Struct):
     hash: str
     revision: int
     created: bool
+    changed: bool
+    before: int
     notes: list[str]
     warnings: list[ProblemItem]
 

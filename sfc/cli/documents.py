@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 
-from sfc.cli import context, exits
+from sfc.cli import context, exits, naming
 from sfc.cli.context import Json
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def deploy(paths: Paths, as_json: Json = False) -> None:
         output.Column("kind", lambda row: str(row.get("kind", ""))),
         output.Column("name", lambda row: str(row.get("name", "")), whole=True),
         output.Column("version", lambda row: str(row.get("version", "")), "right"),
-        output.Column("", lambda row: "new version" if row.get("created") else "unchanged"),
+        output.Column("", naming.deployed),
     ]
     output.print_rows(saved, columns, as_json=as_json, none="nothing to deploy")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sfc.cli import context, exits, output
+from sfc.cli import context, exits, naming, output
 from sfc.cli.context import Json
 from sfc.cli.output import Column
 
@@ -84,8 +84,7 @@ def deploy(name: Name, task: IsTask = False, as_json: Json = False) -> None:
     """Deploy a draft, and remove it."""
     with context.client() as gateway:
         saved = gateway.deploy_draft(_kind(task), name)
-    what = "new version" if saved.get("created") else "unchanged"
-    output.print_json(saved) if as_json else output.say(f"deployed {saved['name']}@{saved['version']} ({what})")
+    output.print_json(saved) if as_json else output.say(f"deployed {saved['name']}@{saved['version']} ({naming.deployed(saved)})")
 
 
 @app.command()

@@ -38,6 +38,13 @@ def done(answer: Mapping[str, Any], verb: str, what: str, *, as_json: bool) -> N
         output.say(f"{verb} {what}" if answer.get("changed", True) else f"{what} was {verb} already")
 
 
+def deployed(row: Mapping[str, Any]) -> str:
+    """What a deploy did: a new version, an older one with this content is the current one again, or nothing."""
+    if row.get("created"):
+        return "new version"
+    return f"current again, it was at @{row['before']}" if row.get("changed") else "unchanged"
+
+
 def holds_text(holds: Iterable[Mapping[str, Any]] | None) -> str:
     """What holds something, and why: one line each."""
     return "\n".join(_hold(hold) for hold in holds or ())

@@ -170,8 +170,9 @@ def save_task(edit: Edit, given: Given, warnings: list[Problem]) -> Deployed:
     row = session.get(TaskRow, name)
     version = session.exec(select(TaskVersionRow).where(TaskVersionRow.name == name, TaskVersionRow.hash == hash_)).first()
     if row is not None and version is not None and version.version == row.current:
-        return Deployed(given.source, "task", name, row.current, hash_, False, row.revision, warnings=warnings)
-    revision = edit.next_revision()
+        return Deployed(given.source, "task", name, row.current, hash_, False, row.revision, False, row.current, warnings=warnings)
+    revision, before = edit.next_revision(), row.current if row is not None else 0
+    made = version is None
     number = version.version if version is not None else edit.next_version(TaskVersionRow, name)
     if row is None:
         row = TaskRow(name=name, current=number, revision=revision, created_ms=edit.now_ms, updated_ms=edit.now_ms)
@@ -183,7 +184,7 @@ def save_task(edit: Edit, given: Given, warnings: list[Problem]) -> Deployed:
         session.add(version)
         edit.publish(task_version(version), revision)
     edit.publish(task_head(row), revision)
-    return Deployed(given.source, "task", name, number, hash_, True, revision, warnings=warnings)
+    return Deployed(given.source, "task", name, number, hash_, True, revision, made, before, warnings=warnings)
 
 
 def save_blueprint(edit: Edit, given: Given, checked: Checked, new_id: Callable[[], str]) -> Deployed:
@@ -197,13 +198,16 @@ def save_blueprint(edit: Edit, given: Given, checked: Checked, new_id: Callable[
     current = None if row is None else session.get(BlueprintVersionRow, (name, row.current))
     if row is not None and current is not None and current.source_hash == source_hash:
         notes = _older(document_of(current), checked.tasks, checked.blueprints)
-        return Deployed(given.source, "blueprint", name, row.current, current.hash, False, row.revision, notes, warnings)
+        return Deployed(
+            given.source, "blueprint", name, row.current, current.hash, False, row.revision, False, row.current, notes, warnings
+        )
     text = canonical(pin(given.document, checked.tasks, checked.blueprints))
     hash_ = content_hash(text)
     version = session.exec(select(BlueprintVersionRow).where(BlueprintVersionRow.name == name, BlueprintVersionRow.hash == hash_)).first()
     if row is not None and version is not None and version.version == row.current:
-        return Deployed(given.source, "blueprint", name, row.current, hash_, False, row.revision, warnings=warnings)
-    revision = edit.next_revision()
+        return Deployed(given.source, "blueprint", name, row.current, hash_, False, row.revision, False, row.current, warnings=warnings)
+    revision, before = edit.next_revision(), row.current if row is not None else 0
+    made = version is None
     number = version.version if version is not None else edit.next_version(BlueprintVersionRow, name)
     if row is None:
         row = BlueprintRow(
@@ -218,7 +222,7 @@ def save_blueprint(edit: Edit, given: Given, checked: Checked, new_id: Callable[
         edit.publish(blueprint_version(version), revision)
     edit.publish(blueprint_head(row), revision)
     checked.blueprints[name] = KnownBlueprint(number, {*checked.blueprints[name].versions, number})
-    return Deployed(given.source, "blueprint", name, number, hash_, True, revision, warnings=warnings)
+    return Deployed(given.source, "blueprint", name, number, hash_, True, revision, made, before, warnings=warnings)
 
 
 def as_deployed(session: Session, row: BlueprintRow, document: dict[str, Any]) -> tuple[dict[str, Any], int | None]:

@@ -13,7 +13,9 @@ from sfc.wire.definitions import BlueprintHead, BlueprintVersion, TaskHead, Task
 
 
 class Deployed(Struct, frozen=True):
-    """What became of one document. ``changed`` False: it was there already, nothing is published.
+    """What became of one document. ``changed`` False: it was the current version already, nothing is published. ``made``: a version was
+    made of it; a change without that has made the older ``version`` with this content the current one again. ``before``: the one that was
+    current, 0 for none.
 
     ``revision``: of this edit, or of the last one. ``notes``: what is right but may surprise, a sentence each."""
 
@@ -24,6 +26,8 @@ class Deployed(Struct, frozen=True):
     hash: str
     changed: bool
     revision: int
+    made: bool
+    before: int
     notes: list[str] = []
     warnings: list[Problem] = []
 

@@ -91,7 +91,7 @@ def test_going_back_to_earlier_content_points_at_the_version_that_has_it(registr
     registry.deploy([documents.task(), documents.blueprint()])
     registry.deploy([documents.blueprint(Group="shop")])
     back = registry.deploy([documents.blueprint()])[0]
-    assert (back.version, back.changed) == (1, True)
+    assert (back.version, back.changed, back.made, back.before) == (1, True, False, 2)
     assert registry.blueprint("order").current == 1
     assert [v.version for v in registry.versions("order")] == [1, 2]
     further = registry.deploy([documents.blueprint(Group="store")])[0]

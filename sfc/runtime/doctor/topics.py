@@ -25,6 +25,9 @@ def check_topics(
 ) -> list[str]:  # fmt: skip
     """Looks at each topic that should be there; returns those that are. ``core``: those that every installation has."""
     there = []
+    if all(describe(name) is None for name in specs):
+        _nothing(names, bootstrap, found)
+        return []
     for name, spec in specs.items():
         info = describe(name)
         if info is None:
@@ -38,6 +41,13 @@ def check_topics(
     if definitions is not None:
         _times(longest(definitions, names), describe, names, bootstrap, found)
     return there
+
+
+def _nothing(names: Names, bootstrap: str, found: Diagnosis) -> None:
+    """One finding in place of one for each topic. ``bootstrap`` is empty beside the embedded log, which makes its own topics."""
+    make = f"sfc topics create --kafka {bootstrap}" if bootstrap else "sfc dev"
+    said_ = f"nothing of SFC is there: no topic of the namespace {names.namespace} (SFC_NAMESPACE)"
+    found.error("topic-missing", said_, "nothing runs", f"{make}; or set SFC_NAMESPACE, if SFC is there under another name")
 
 
 def _partitions(info: TopicInfo, spec: TopicSpec, found: Diagnosis) -> None:

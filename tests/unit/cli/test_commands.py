@@ -256,6 +256,18 @@ def test_deploy_sends_tasks_before_the_blueprints_that_name_them(tmp_path: Path)
     assert result.err == "t: warning: too many [warning] /Retry\n"
 
 
+def test_deploy_says_whether_a_version_was_made_or_an_older_one_is_current_again(tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text("Name: t\n")
+    base = {"kind": "task", "name": "t", "version": 1}
+    for told, said in (
+        ({"created": True, "changed": True, "before": 2}, "new version"),
+        ({"created": False, "changed": True, "before": 2}, "current again, it was at @2"),
+        ({"created": False, "changed": False, "before": 1}, "unchanged"),
+    ):
+        result = run("deploy", str(tmp_path), gateway=Gateway(deploy=[{**base, **told}]))
+        assert (result.code, result.out.splitlines()[-1].split(maxsplit=3)[3].strip()) == (0, said)
+
+
 def test_publish_sends_lines_as_they_stand_and_says_which_had_no_key(tmp_path: Path) -> None:
     file = tmp_path / "orders.jsonl"
     file.write_bytes(b'{"order_id": "o-1"}\r\nnot json\n\n{"order_id": 7}\n{}\n')

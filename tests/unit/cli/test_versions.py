@@ -216,4 +216,6 @@ def test_drafts_are_listed_shown_checked_deployed_and_deleted() -> None:
     assert Result("drafts", "validate", "orders", validate_draft={"valid": True, "problems": []}).code == 0
     done = Result("drafts", "deploy", "split", "--task", deploy_draft={"name": "split", "version": 2, "created": True})
     assert (done.out, done.calls) == ("deployed split@2 (new version)\n", [("deploy_draft", "task", "split")])
+    again = {"name": "split", "version": 1, "created": False, "changed": True, "before": 2}
+    assert Result("drafts", "deploy", "split", "--task", deploy_draft=again).out == "deployed split@1 (current again, it was at @2)\n"
     assert Result("drafts", "delete", "split", "--task", delete_draft=None).out == "deleted the draft of task split\n"

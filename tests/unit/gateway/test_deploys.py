@@ -31,6 +31,17 @@ def offsets(gateway: Any, trigger: str = "in") -> list[int]:
     return [positions[at].offset for at in sorted(positions)]
 
 
+def test_the_content_of_an_older_version_makes_that_current_again_and_no_new_one(http: TestClient) -> None:
+    for kind, name, document in (("blueprints", "orders", MACHINE), ("tasks", "split", {"Name": "split"})):
+        http.put(f"/v1/{kind}/{name}", json=document)
+        http.put(f"/v1/{kind}/{name}", json={**document, "Comment": "edited"})
+        back = http.put(f"/v1/{kind}/{name}", json=document)
+        assert back.status_code == 200
+        assert [back.json()[field] for field in ("version", "created", "changed", "before")] == [1, False, True, 2]
+        assert http.get(f"/v1/{kind}/{name}").json()["current"] == 1
+    assert [v["version"] for v in http.get("/v1/blueprints/orders/versions").json()["versions"]] == [1, 2]
+
+
 def test_a_changed_blueprint_is_a_new_version_and_the_same_one_is_not(http: TestClient) -> None:
     first = http.put("/v1/blueprints/orders", json=MACHINE)
     assert (first.status_code, first.json()["version"], first.json()["created"]) == (201, 1, True)
@@ -38,6 +49,8 @@ def test_a_changed_blueprint_is_a_new_version_and_the_same_one_is_not(http: Test
     assert (again.status_code, again.json()["version"], again.json()["created"]) == (200, 1, False)
     second = http.put("/v1/blueprints/orders", json={**MACHINE, "Comment": "edited"})
     assert (second.status_code, second.json()["version"]) == (201, 2)
+    assert [second.json()[field] for field in ("created", "changed", "before")] == [True, True, 1]
+    assert [again.json()[field] for field in ("created", "changed", "before")] == [False, False, 1]
     assert [v["version"] for v in http.get("/v1/blueprints/orders/versions").json()["versions"]] == [1, 2]
     assert http.get("/v1/blueprints/orders").json()["document"]["Comment"] == "edited"
     assert "Comment" not in http.get("/v1/blueprints/orders", params={"version": 1}).json()["document"]

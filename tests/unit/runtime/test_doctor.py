@@ -334,11 +334,24 @@ def test_the_embedded_log_is_examined_without_brokers(clinic: Clinic) -> None:
     assert (found.sound, found.brokers, found.findings) == (True, 0, [])
 
 
-def test_an_empty_cluster_lists_all_that_is_missing() -> None:
-    log = EmbeddedLog.memory()
+def test_where_nothing_of_sfc_is_there_one_finding_says_so_and_the_brokers_are_looked_at_all_the_same() -> None:
+    log, cluster = EmbeddedLog.memory(), Cluster()
     log.create([TopicSpec("others", 1)])
-    found = examine(log, Cluster(), NAMES, 5)
-    assert {f.code for f in found.findings} == {"topic-missing"}
-    assert "--partitions 5" in next(f for f in found.findings if f.topic == NAMES.commands).mend
+    cluster.config["transaction.max.timeout.ms"] = "1000"
+    found = examine(log, cluster, NAMES, 5, "localhost:9092")
+    assert [f.code for f in found.findings] == ["topic-missing", *["transaction-timeout"] * 3]
+    assert found.findings[0].said == "nothing of SFC is there: no topic of the namespace sfc (SFC_NAMESPACE)"
+    assert found.findings[0].mend.startswith("sfc topics create --kafka localhost:9092;")
+    assert (found.brokers, found.topics, found.shards) == (3, 0, 0)
     assert log.ends([Partition("others", 0)])
+    log.close()
+
+
+def test_where_one_topic_is_there_each_other_comes_with_its_command() -> None:
+    log = EmbeddedLog.memory()
+    log.create([TopicSpec(NAMES.control, 1)])
+    found = examine(log, Cluster(), NAMES, 5)
+    missing = {f.topic: f.mend for f in found.findings if f.code == "topic-missing"}
+    assert missing.keys() == core_topics(NAMES, 5).keys() - {NAMES.control}
+    assert "--partitions 5" in missing[NAMES.commands]
     log.close()
