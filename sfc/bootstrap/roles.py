@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sfc.bootstrap.assignment import ShardsTold
 from sfc.bootstrap.site import Site
 from sfc.errors import BadInput
 from sfc.ports import TopicSpec
@@ -16,6 +17,7 @@ from sfc.wire.topics import job_topic
 if TYPE_CHECKING:
     from sfc.bootstrap.stores import KeptStore
     from sfc.runtime.answers import Answers
+    from sfc.runtime.lane import Lane
 
 
 FENCES_AT_ONCE = 8
@@ -54,7 +56,7 @@ def engine_role(site: Site) -> Role:
     except BaseException:
         kept.close()
         raise
-    return _WithStore(lane, kept)
+    return _WithStore(lane, kept, ShardsTold() if s.kafka else None)
 
 
 def own_shards(listed: str, shards: int) -> list[int] | None:
@@ -72,21 +74,26 @@ def own_shards(listed: str, shards: int) -> list[int] | None:
 
 
 class _WithStore:
-    """A lane and the store that goes with it."""
+    """A lane and the store that goes with it. ``told``: says which shards it has; beside the embedded log they are always all."""
 
-    def __init__(self, lane: Any, kept: KeptStore) -> None:
-        self._lane, self._kept = lane, kept
+    def __init__(self, lane: Lane, kept: KeptStore, told: ShardsTold | None) -> None:
+        self._lane, self._kept, self._told = lane, kept, told
 
     @property
     def ready(self) -> bool:
-        return bool(self._lane.ready)
+        return self._lane.ready
 
     def step(self, timeout_s: float = 0.1) -> int:
-        return int(self._lane.step(timeout_s))
+        done = self._lane.step(timeout_s)
+        if self._told is not None:
+            self._told.look(self._lane.shards, settled=self._lane.ready)
+        return done
 
     def close(self) -> None:
         try:
             self._lane.close()
+            if self._told is not None:
+                self._told.look((), settled=True)
         finally:
             self._kept.close()
 
