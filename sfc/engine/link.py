@@ -9,7 +9,7 @@ from typing import Any
 from sfc.asl import Machine, MapState, TaskState, retriers
 from sfc.engine.program import DAY_MS, Program, Target
 from sfc.engine.shard import version_subjects
-from sfc.engine.sources import sink_problem, sink_target, source_problem, source_target
+from sfc.engine.sources import sink_problems, sink_target, source_problems, source_target
 from sfc.errors import InvalidDocument, Problem
 
 _PINNED = re.compile(r"task:([a-z0-9][a-z0-9-]{0,62})@([1-9][0-9]*)").fullmatch
@@ -49,18 +49,16 @@ def link(
     for state in machine.states.values():
         if isinstance(state, MapState) and state.writer is not None:
             sink = str(resources.get(state.writer.resource, state.writer.resource))
-            wrong = sink_problem(sink, state.writer.config)
-            if wrong is not None:
-                problems.append(Problem(wrong[0], f"{state.pointer}/ResultWriter{wrong[1]}", wrong[2], wrong[3]))
-            elif sink:
+            wrong = sink_problems(sink, state.writer.config)
+            problems += [Problem(code, f"{state.pointer}/ResultWriter{below}", said, hint) for code, below, said, hint in wrong]
+            if sink and not wrong:
                 writers[state.name] = sink_target(sink, jobs_topic)
         if isinstance(state, MapState) and state.reader is not None:
             source = str(resources.get(state.reader.resource, state.reader.resource))
-            wrong = source_problem(source, state.reader.config)
-            if wrong is None:
+            wrong = source_problems(source, state.reader.config)
+            problems += [Problem(code, f"{state.pointer}/ItemReader{below}", said, hint) for code, below, said, hint in wrong]
+            if not wrong:
                 targets[state.name] = source_target(source, jobs_topic)
-            else:
-                problems.append(Problem(wrong[0], f"{state.pointer}/ItemReader{wrong[1]}", wrong[2], wrong[3]))
         if isinstance(state, TaskState):
             found = target_of(str(resources.get(state.resource, state.resource)), tasks, task_topic, jobs_topic, blueprints)
             if isinstance(found, Target):

@@ -32,39 +32,39 @@ def sink_target(resource: str, jobs_topic: str) -> Target:
     return Target(f"{WRITE}{_plain(resource)}", "writer", jobs_topic)
 
 
-def source_problem(resource: str, config: Mapping[str, Any]) -> Found | None:
-    """Why nothing reads from there, or not so; None where it can be read. ``resource``: after ``Sfc.Resources``."""
-    if wrong := _place_problem(resource, "reads items from"):
-        return wrong
+def source_problems(resource: str, config: Mapping[str, Any]) -> list[Found]:
+    """Why nothing reads from there, or not so; none where it can be read. ``resource``: after ``Sfc.Resources``."""
+    found = _place_problems(resource, "reads items from")
     for field, words in _LATER.items():
         if config.get(field) in words:
-            return "not-yet", f"/ReaderConfig/{field}", f"{config[field]} is not yet supported", "read JSON, JSONL or CSV"
+            found.append(("not-yet", f"/ReaderConfig/{field}", f"{config[field]} is not yet supported", "read JSON, JSONL or CSV"))
     if resource.startswith("topic:") and config.get("InputType") == "CSV":
-        return "bad-value", "/ReaderConfig/InputType", "the records of a topic are items: each is JSON", "leave InputType out"
-    return None
+        message = "the records of a topic are items: each is JSON"
+        found.append(("bad-value", "/ReaderConfig/InputType", message, "leave InputType out"))
+    return found
 
 
-def sink_problem(resource: str, config: Mapping[str, Any]) -> Found | None:
-    """Why nothing writes to there, or not so; None where it can be written. ``resource``: after ``Sfc.Resources``; empty: there is none."""
+def sink_problems(resource: str, config: Mapping[str, Any]) -> list[Found]:
+    """Why nothing writes to there, or not so; none where it can be written. ``resource``: after ``Sfc.Resources``; empty: there is none."""
     if not resource:
         if config.get("Transformation") != "NONE":
-            return None
+            return []
         message = "results that stay in the state have no metadata of their flows"
-        return "not-yet", "/WriterConfig/Transformation", message, "write COMPACT or FLATTEN, or a Resource that the results are written to"
-    if wrong := _place_problem(resource, "writes results to"):
-        return wrong
+        hint = "write COMPACT or FLATTEN, or a Resource that the results are written to"
+        return [("not-yet", "/WriterConfig/Transformation", message, hint)]
+    found = _place_problems(resource, "writes results to")
     if resource.startswith("topic:") and config.get("OutputType") == "JSON":
-        return "bad-value", "/WriterConfig/OutputType", "each result is a record of the topic", "write JSONL"
-    return None
+        found.append(("bad-value", "/WriterConfig/OutputType", "each result is a record of the topic", "write JSONL"))
+    return found
 
 
-def _place_problem(resource: str, does: str) -> Found | None:
+def _place_problems(resource: str, does: str) -> list[Found]:
     kind, colon, rest = resource.partition(":")
     if colon and (kind == "file" or kind in STORES or (rest and kind in ("http", "https", "topic"))):
-        return None
+        return []
     if (found := _S3(resource)) and found[1] == _VERBS[does]:
-        return None
-    return "unknown-resource", "/Resource", f"nothing is known that {does} {resource!r}", f"write {PLACES}, or map it to one"
+        return []
+    return [("unknown-resource", "/Resource", f"nothing is known that {does} {resource!r}", f"write {PLACES}, or map it to one")]
 
 
 def _plain(resource: str) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sfc import asl
 from sfc.asl.nesting import PROCESSORS, machines_in
 from sfc.engine.link import duration_ms
-from sfc.engine.sources import Found, sink_problem, source_problem
 from sfc.errors import Problem
 from sfc.registry.http_document import check_url
+from sfc.registry.map_places import Place, check_place, places_of
 from sfc.registry.references import SCHEME, KnownBlueprint, check_child, pinned_child, unpinned
 from sfc.registry.scaling import check_scale
 from sfc.registry.schedule_document import check_schedule, refuse_schedule_fields
@@ -69,7 +69,7 @@ def check_blueprint(
     places = list(_distributed(document))
     mapped = _mapped(checks, document, known, {place.resource for place in places})
     for place in places:
-        _judge(checks, place, mapped)
+        check_place(checks, place, mapped)
     for pointer, resource in resources_of(document):
         if resource not in mapped:
             _route(checks, resource, pointer, known, mapping=False)
@@ -110,44 +110,12 @@ def _within(pointer: str, place: tuple[str | int, ...]) -> str:
     return pointer
 
 
-class _Place(NamedTuple):
-    """An ItemReader or a ResultWriter: where it stands, its Resource, its configuration, and who judges these."""
-
-    pointer: str
-    resource: str
-    config: dict[str, Any]
-    judge: Callable[[str, Mapping[str, Any]], Found | None]
-
-
-def _distributed(machine: Mapping[str, Any], pointer: str = "") -> Iterator[_Place]:
+def _distributed(machine: Mapping[str, Any], pointer: str = "") -> Iterator[Place]:
     """Each ItemReader and ResultWriter, at any depth."""
     for at, state in _states(machine, pointer):
-        for field, configured, judge in _MAP_FIELDS if state.get("Type") == "Map" else ():
-            given = state.get(field)
-            if isinstance(given, dict):
-                resource, config = given.get("Resource", "" if field == "ResultWriter" else None), given.get(configured)
-                if isinstance(resource, str):
-                    yield _Place(join(at, field), resource, config if isinstance(config, dict) else {}, judge)
+        yield from places_of(state, at)
         for place, inner in machines_in(state):
             yield from _distributed(inner, _within(at, place))
-
-
-_MAP_FIELDS = (("ItemReader", "ReaderConfig", source_problem), ("ResultWriter", "WriterConfig", sink_problem))
-
-
-def _judge(checks: Checks, place: _Place, mapped: Mapping[str, Any]) -> None:
-    """Adds a problem when it leads to nothing that can be read, or written."""
-    resource = mapped.get(place.resource, place.resource)
-    if not isinstance(resource, str):
-        return
-    named_at = join("/Sfc/Resources", place.resource) if place.resource in mapped else join(place.pointer, "Resource")
-    if wrong := place.judge(resource, place.config):
-        code, below, message, hint = wrong
-        checks.add(code, named_at if below == "/Resource" else f"{place.pointer}{below}", f"{message}.", f"{hint[0].upper()}{hint[1:]}.")
-    elif resource.startswith("topic:"):
-        checks.topic(resource.removeprefix("topic:"), named_at)
-    elif resource.startswith(("http:", "https:")):
-        check_url(checks, resource, named_at)
 
 
 def _section(checks: Checks, value: Any) -> None:

@@ -188,6 +188,91 @@ def test_an_item_reader_that_reads_nothing_is_refused(
     assert found[pointer].hint or code in ("bad-topic", "bad-url")
 
 
+def codes(found: dict[str, Any], at: str) -> dict[str, str]:
+    """By pointer below a place."""
+    return {pointer.removeprefix(at): problem.code for pointer, problem in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("reader", "pointer", "code"),
+    [
+        ({"ReaderConfig": {"MaxItems": -1}}, "/ReaderConfig/MaxItems", "out-of-range"),
+        ({"ReaderConfig": {"ItemsPointer": "orders"}}, "/ReaderConfig/ItemsPointer", "bad-value"),
+        ({"ReaderConfig": {"InputType": "CSV", "CSVHeaders": ["a", "b", "a"]}}, "/ReaderConfig/CSVHeaders/2", "twice"),
+        ({"Parameters": {"Bucket": 7}}, "/Parameters/Bucket", "wrong-type"),
+        ({"Parameters": {"Key": ""}}, "/Parameters/Key", "wrong-type"),
+        ({"Parameters": {"Key": "a/../b"}}, "/Parameters/Key", "bad-value"),
+        ({"Parameters": {"Prefix.$": "$.p"}}, "/Parameters/Prefix.$", "unknown-field"),
+        ({"Parameters": []}, "/Parameters", "wrong-type"),
+        ({"Resource": "topic:x", "Parameters": {"Key": "a"}}, "/Parameters/Key", "unknown-field"),
+        ({"Resource": "topic:x", "Parameters": {"Partition": -1}}, "/Parameters/Partition", "wrong-value"),
+        ({"Resource": "topic:x", "Parameters": {"Partition": "1"}}, "/Parameters/Partition", "wrong-value"),
+        ({"Resource": "topic:x", "Parameters": {"From": "2026-01-31"}}, "/Parameters/From", "wrong-value"),
+        ({"Resource": "topic:x", "Parameters": {"To": "2026-01-31T08:00:00"}}, "/Parameters/To", "wrong-value"),
+        ({"Resource": "topic:x", "Parameters": {"To": -2}}, "/Parameters/To", "wrong-value"),
+    ],
+)
+def test_a_constant_by_which_a_reader_would_fail_is_refused(registry: Registry, reader: dict[str, Any], pointer: str, code: str) -> None:
+    found = problems(registry, reading({"Resource": "file:x", **reader}))
+    assert codes(found, READER_AT) == {pointer: code}
+    assert "expected" in found[f"{READER_AT}{pointer}"].message or found[f"{READER_AT}{pointer}"].hint
+
+
+@pytest.mark.parametrize(
+    ("writer", "pointer", "code"),
+    [
+        ({"Parameters": {"Key": "a"}}, "/Parameters/Key", "unknown-field"),
+        ({"Parameters": {"Bucket": ["b"]}}, "/Parameters/Bucket", "wrong-type"),
+        ({"Parameters": {"Prefix": ".."}}, "/Parameters/Prefix", "bad-value"),
+        ({"Resource": "topic:x", "Parameters": {"Prefix": "a"}}, "/Parameters/Prefix", "unknown-field"),
+    ],
+)
+def test_a_constant_by_which_a_writer_would_fail_is_refused(registry: Registry, writer: dict[str, Any], pointer: str, code: str) -> None:
+    found = problems(registry, reading({"Resource": "file:x"}, ResultWriter={"Resource": "file:", **writer}))
+    assert codes(found, WRITER_AT) == {pointer: code}
+
+
+def test_all_that_is_wrong_with_a_reader_and_a_writer_is_said_at_once(registry: Registry) -> None:
+    config = {"InputType": "PARQUET", "Transformation": "LOAD_AND_FLATTEN", "MaxItems": -1, "CSVDelimiter": "DOT"}
+    reader = {"Resource": "task:split", "ReaderConfig": config, "Parameters": {"Bucket": 7, "Other": 7}}
+    writer = {"Resource": "task:split", "WriterConfig": {"OutputType": "XML"}}
+    wanted = ("/Resource", "/Parameters/Bucket", *(f"/ReaderConfig/{field}" for field in config))
+    assert problems(registry, reading(reader, ResultWriter=writer)).keys() == {
+        *(f"{READER_AT}{below}" for below in wanted), f"{WRITER_AT}/Resource", f"{WRITER_AT}/WriterConfig/OutputType"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "reader",
+    [
+        {"Parameters": {"Bucket": "b", "Key.$": "$.key"}, "ReaderConfig": {"MaxItems": 0, "ItemsPointer": "/a"}},
+        {"Parameters": {"Bucket": None}},
+        {"Resource": "topic:x", "Parameters": {"From": 7, "To": "2026-01-31T08:00:00Z", "Partition": 0}},
+        {"Resource": "topic:x", "Parameters": {"From.$": "$.from"}},
+    ],
+)
+def test_constants_that_a_reader_takes_and_paths_are_let_through(registry: Registry, reader: dict[str, Any]) -> None:
+    registry.deploy([("d", reading({"Resource": "file:x", **reader}))])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "pointer"),
+    [
+        ("{% $states.input %}", None),
+        ({"Bucket": "{% $states.input.b %}", "Key": "k"}, None),
+        ({"Bucket": 7}, "/Arguments/Bucket"),
+        ({"Prefix": "{% $states.input.b %}"}, "/Arguments/Prefix"),
+        (["b"], "/Arguments"),
+    ],
+)
+def test_arguments_in_jsonata_are_judged_where_they_are_constants(registry: Registry, arguments: Any, pointer: str | None) -> None:
+    document = reading({"Resource": "file:x", "Arguments": arguments}, QueryLanguage="JSONata")
+    if pointer is None:
+        registry.deploy([("d", document)])
+    else:
+        assert problems(registry, document).keys() == {f"{READER_AT}{pointer}"}
+
+
 @pytest.mark.parametrize("source", ["file:", "file:orders.json", "https://x.example/y", "topic:orders"])
 def test_an_item_reader_that_reads_something_is_taken(registry: Registry, source: str) -> None:
     registry.deploy([("direct", reading({"Resource": source}))])
