@@ -104,7 +104,7 @@ def router(services: Services) -> APIRouter:
     def explain_flow(flow: str) -> Response:
         """What it waits for, what holds it, and commands that help; of the children that it waits for too."""
         facts = Facts(services.log, services.names, services.shards, services.definitions, services.clock.now_ms(), services.bootstrap)
-        return json_response(explain(_flow_id(flow), lambda one: _state_of(services, one), facts))
+        return json_response(explain(_flow_id(flow), lambda one: _state_of(services, one), facts, lambda one: _history_of(services, one)))
 
     @routes.post("/{flow}/pause", summary="Pause a flow")
     async def pause_flow(flow: str, request: Request, by: By = "") -> Response:
@@ -157,11 +157,15 @@ def router(services: Services) -> APIRouter:
 
 def _state_of(services: Services, flow: str) -> Flow | None:
     """By its history; where the index does not answer, or has not all of it, from the log."""
+    return folded(_history_of(services, flow)) or in_state(services.log, services.names, services.shards, flow)
+
+
+def _history_of(services: Services, flow: str) -> list[dict[str, Any]]:
+    """Empty where the index does not answer, too."""
     try:
-        found = folded(services.index.history(flow))
+        return services.index.history(flow)
     except IndexUnavailable:
-        found = None
-    return found or in_state(services.log, services.names, services.shards, flow)
+        return []
 
 
 def _flow_id(flow: str) -> str:

@@ -2,10 +2,10 @@
 
 ::
 
-    explain(flow_id, find, facts) -> Explanation
+    explain(flow_id, find, facts, history) -> Explanation
 
-``find`` gives a flow's committed state (the flow index's history, folded, or ``sfc.state``); ``facts`` asks the log about shards, topics
-and consumer groups. Nothing is written.
+``find`` gives a flow's committed state (the flow index's history, folded, or ``sfc.state``); ``history`` its events; ``facts``
+asks the log about shards, topics and consumer groups. Nothing is written.
 """
 
 from sfc.runtime.explain.explanation import ChildExplanation, Explanation, Reason

@@ -11,6 +11,7 @@ from sfc.errors import UnknownName
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.explain.explanation import ChildExplanation, Explanation, Reason
 from sfc.runtime.explain.facts import Facts, ShardView
+from sfc.runtime.explain.failures import History, where_it_failed
 from sfc.runtime.explain.shards import monitor_reason, shard_reasons
 from sfc.runtime.explain.waits import awaited_children, waits_of
 from sfc.runtime.explain.words import duration
@@ -25,16 +26,16 @@ _BY_ITSELF = frozenset(
 Find = Callable[[str], Flow | None]
 
 
-def explain(flow_id: str, find: Find, facts: Facts) -> Explanation:
-    """Raises UnknownName for a flow of which nothing is known, LogUnavailable."""
+def explain(flow_id: str, find: Find, facts: Facts, history: History = lambda _flow: ()) -> Explanation:
+    """``history``: names the flows by which others failed. Raises UnknownName for a flow of which nothing is known, LogUnavailable."""
     number = facts.shard_of(flow_id)
     view = facts.shard(number, flow_id)
     flow = find(flow_id)
     lag = monitor_reason(number, facts)
     if flow is None:
         return _unknown(flow_id, view, facts, lag)
-    reasons = _reasons(flow, view, facts)
-    children = _children(flow, find, facts)
+    reasons = _reasons(flow, view, facts, history)
+    children = _children(flow, find, facts, history)
     moving = all(r.code in _BY_ITSELF for r in (*reasons, *(r for child in children for r in child.reasons)))
     states = summarise(flow, facts.now_ms).states
     if lag is not None:
@@ -56,9 +57,9 @@ def _unknown(flow_id: str, view: ShardView, facts: Facts, lag: Reason | None) ->
     )
 
 
-def _reasons(flow: Flow, view: ShardView, facts: Facts) -> list[Reason]:
+def _reasons(flow: Flow, view: ShardView, facts: Facts, history: History) -> list[Reason]:
     if not flow.running:
-        return [_ended(flow)]
+        return [_ended(flow), *(where_it_failed(flow, history) if flow.status == "FAILED" else ())]
     program = facts.definitions.program(flow.blueprint, flow.version)
     found = [r for r in shard_reasons(view, facts) if r.code != "shard-behind" or view.waits_for_flow or _is_due(flow, facts)]
     if view.state is not None and flow.id in view.state.passed_over:
@@ -82,8 +83,17 @@ def _ended(flow: Flow) -> Reason:
     said = f"it has ended: {flow.status} at {rfc3339(flow.ended_ms)}"
     if flow.error or flow.cause:
         said += f", {flow.error or 'without an error name'}{f': {flow.cause:.500}' if flow.cause else ''}"
-    do = [] if flow.status == "SUCCEEDED" else [f"sfc flows redrive {flow.id}"]
-    return Reason("ended", said, do, since_ms=flow.ended_ms)
+    return Reason("ended", said, _going_on(flow), since_ms=flow.ended_ms)
+
+
+def _going_on(flow: Flow) -> list[str]:
+    """A redrive goes on where the flow failed, with what it had there: as long as the cause is there, it fails again."""
+    if flow.status == "SUCCEEDED":
+        return []
+    if not flow.branches:
+        return ["start it anew: what it carried was too large to be kept, and it can't be redriven"]
+    redrive = f"sfc flows redrive {flow.id}"
+    return [redrive if flow.status == "ABORTED" else f"after mending the cause: {redrive}"]
 
 
 def _holds(flow: Flow, definitions: Definitions, facts: Facts) -> list[Reason]:
@@ -125,7 +135,7 @@ def _hold(subject: str, definitions: Definitions, facts: Facts) -> list[Reason]:
     return [Reason("paused", f"{what} {name} is paused{since}{by}{why}", [f"sfc {verb} resume {name}"], since_ms=hold.since_ms)]
 
 
-def _children(flow: Flow, find: Find, facts: Facts) -> list[ChildExplanation]:
+def _children(flow: Flow, find: Find, facts: Facts, history: History) -> list[ChildExplanation]:
     """Of the flow, and of its children, as long as there are few."""
     found: list[ChildExplanation] = []
     waiting = [(flow.id, child) for child in (awaited_children(flow) if flow.running else [])]
@@ -138,6 +148,6 @@ def _children(flow: Flow, find: Find, facts: Facts) -> list[ChildExplanation]:
             found.append(ChildExplanation(child_id, parent, "UNKNOWN", [], [Reason("not-started", said), *shard_reasons(view, facts)]))
             continue
         states = summarise(child, facts.now_ms).states
-        found.append(ChildExplanation(child_id, parent, child.status, states, _reasons(child, view, facts)))
+        found.append(ChildExplanation(child_id, parent, child.status, states, _reasons(child, view, facts, history)))
         waiting += [(child_id, below) for below in awaited_children(child)] if child.running else []
     return found
