@@ -85,6 +85,10 @@ class NotPossible(BadInput):
     """Understood, but not possible in the present state."""
 
 
+class LogInUse(NotPossible):
+    """The embedded log belongs to one process, and that is another one."""
+
+
 class AccessRefused(SfcError):
     """Who asks may not."""
 

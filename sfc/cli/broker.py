@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sfc.errors import LogUnavailable, TopicMissing
+from sfc.errors import LogInUse, LogUnavailable, TopicMissing
 
 if TYPE_CHECKING:
     from sfc.ports import Log
@@ -28,7 +28,12 @@ def opened(settings: Settings) -> Iterator[Log]:
 
     if not os.environ.get("SFC_DEBUG"):
         logging.getLogger("sfc.kafka").addHandler(logging.NullHandler())
-    log = bootstrap.open_log(settings)
+    try:
+        log = bootstrap.open_log(settings)
+    except LogInUse as e:
+        said = f"{e.message} This command reads the log itself, which belongs to that process alone."
+        ask = "ask it meanwhile: `sfc explain FLOW`, `sfc flows list`, `sfc stats`"
+        raise LogInUse(said, hint=f"Stop it and run this again; or {ask}. On Kafka (--kafka) it runs beside everything.") from e
     try:
         with _naming_the_broker(settings.kafka):
             yield log

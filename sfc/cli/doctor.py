@@ -29,7 +29,7 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Look at brokers, topics, shards and consumer groups: what breaks, and the command that mends it. Exit code 9: something is wrong."""
-    from sfc.bootstrap.doctoring import open_cluster
+    from sfc.bootstrap.doctoring import open_cluster, require_shard
     from sfc.cli import output
     from sfc.runtime.doctor import examine
     from sfc.wire.topics import Names
@@ -41,10 +41,13 @@ def doctor(
     names = Names(settings.namespace)
     with broker.opened(settings) as log, broker.patience(settings.kafka or str(settings.data)):
         if accept_rules is not None:
+            require_shard(log, names, settings, accept_rules)
             _accept(log, names, accept_rules, as_json=as_json)
             return
         if skip or retry:
-            _tried(log, names, skip, retry, as_json=as_json)
+            shard, offset = _place("--skip", skip) if skip else _place("--retry", retry)
+            require_shard(log, names, settings, shard)
+            _tried(log, names, shard, offset, leave_out=bool(skip), as_json=as_json)
             return
         found = examine(log, open_cluster(settings), names, settings.shards, settings.kafka)
     if as_json:
@@ -73,12 +76,11 @@ def _accept(log: Log, names: Names, shard: int, *, as_json: bool) -> None:
     )
 
 
-def _tried(log: Log, names: Names, skip: str, retry: str, *, as_json: bool) -> None:
+def _tried(log: Log, names: Names, shard: int, offset: int, *, leave_out: bool, as_json: bool) -> None:
     from sfc.cli import output
     from sfc.runtime.skipping import retry_command, skip_command
 
-    shard, offset = _place("--skip", skip) if skip else _place("--retry", retry)
-    if retry:
+    if not leave_out:
         retry_command(log, names, shard, offset)
         output.print_json({"shard": shard, "offset": offset}) if as_json else output.say(f"shard {shard} tries offset {offset} again")
         return

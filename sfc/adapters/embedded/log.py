@@ -47,7 +47,7 @@ class EmbeddedLog:
 
     @classmethod
     def open(cls, folder: Path, *, clock: Clock | None = None, max_poll_s: float = 300.0, client_id: str = "sfc") -> EmbeddedLog:
-        """The log in a folder, which is made when missing. Raises BadInput when another process has it open."""
+        """The log in a folder, which is made when missing. Raises LogInUse when another process has it open."""
         return cls(SqliteStorage(folder), clock=clock, max_poll_s=max_poll_s, client_id=client_id)
 
     def cluster_id(self) -> str:

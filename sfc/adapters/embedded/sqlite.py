@@ -14,7 +14,7 @@ from uuid import uuid4
 import msgspec
 
 from sfc.adapters.embedded.storage import Contents, Row, StoredPartition, StoredTopic
-from sfc.errors import BadInput, LogError
+from sfc.errors import BadInput, LogError, LogInUse
 from sfc.ports import Partition, Position
 
 FORMAT = 1
@@ -217,7 +217,7 @@ def _locked(folder: Path) -> Any:
         file.seek(0)
         owner = file.read().strip()
         file.close()
-        raise BadInput(
+        raise LogInUse(
             f"The log in {folder} is in use: `sfc dev` is running there{f' (process {owner})' if owner else ''}.",
             hint="Stop it, talk to it (SFC_URL), or choose another folder.",
         ) from error
