@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from sfc.bootstrap.collector import spare_collections
+from sfc.bootstrap.folders import check_folders
 from sfc.bootstrap.gateway import start_gateway
 from sfc.bootstrap.parent import end_with_parent
 from sfc.bootstrap.roles import (
@@ -102,6 +103,7 @@ def start_all(settings: Settings, *, memory: bool = False, modules: Sequence[str
 def run_dev(settings: Settings, memory: bool, modules: Sequence[str] = ()) -> None:
     """Every role in one process, until it is told to stop."""
     _find_modules(modules)
+    check_folders(settings)
     stop = stop_event()
     running = _outliving_the_broker(settings, stop, lambda: start_all(settings, memory=memory, modules=modules, scaling=True))
     if running is None:
@@ -217,6 +219,8 @@ def run_scheduler(settings: Settings) -> None:
 def run_worker(settings: Settings, modules: list[str], common: bool, blueprints: Sequence[str] = (), tasks: Sequence[str] = ()) -> None:
     require_kafka(settings, "worker")
     _find_modules(modules)
+    if common or blueprints:  # others read and write no files
+        check_folders(settings)
 
     def add(site: Site, crew: Crew) -> None:
         definitions = site.definitions()
