@@ -53,6 +53,18 @@ def _without_keys(_logger: Any, _method: str, written: str) -> str:
     return mask_keys(written) if "sfc_" in written else written
 
 
+class _Stderr(logging.StreamHandler[Any]):
+    """Writes to what stderr is when a line comes: a runner of commands in one process puts another in its place for a while."""
+
+    @property
+    def stream(self) -> Any:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, stream: Any) -> None:
+        """It is never another."""
+
+
 def configure(level: str = "info", format: str = "auto") -> None:
     """Sends everything to stderr. ``level``: debug, info, warning, error. ``format``: auto, console, json."""
     import structlog
@@ -78,7 +90,7 @@ def configure(level: str = "info", format: str = "auto") -> None:
     else:
         renderer += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
     renderer.append(_without_keys)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Stderr()
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=foreign, processors=renderer))
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -78,3 +78,18 @@ def test_a_trace_has_no_values_and_is_written_at_once() -> None:
     assert "Traceback" in done.stderr
     assert "4111-1111" not in done.stderr
     assert "9" * 100 not in done.stderr
+
+
+def test_lines_go_to_the_stderr_that_is_there_when_they_come() -> None:
+    """A command that was run within another program leaves the log to the next one, and not a file that is closed."""
+    code = (
+        "import contextlib, io, sys\n"
+        "from sfc.log import configure, get_logger\n"
+        "with contextlib.redirect_stderr(io.StringIO()) as first:\n    configure()\n    get_logger().info('one', action='one')\n"
+        "kept = first.getvalue()\nfirst.close()\n"
+        "get_logger().info('two', action='two')\n"
+        "assert '\"one\"' in kept\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    (line,) = done.stderr.splitlines()
+    assert json.loads(line)["action"] == "two"
