@@ -8,124 +8,18 @@ from typing import Any
 
 import pytest
 
-from sfc.engine.commands import Pause, Redrive, Resume, Stop
+from sfc.engine.commands import Pause, Resume, Stop
 from sfc.engine.flow import Flow
 from sfc.errors import LogError, UnknownName
-from sfc.monitor.folding import fold
-from sfc.ports import Partition, Position, TopicSpec
-from sfc.runtime.definitions import Definitions
-from sfc.runtime.explain import Explanation, Facts, Reason, explain, folded, in_state
-from sfc.runtime.lane import Lane
-from sfc.wire.definitions import BlueprintHead, BlueprintVersion, PoolScale, SubjectHold, TaskHead, TaskVersion
+from sfc.ports import Partition, Position
+from sfc.runtime.explain import Facts, explain, folded, in_state
+from sfc.wire.definitions import BlueprintHead, PoolScale, SubjectHold, TaskHead, TaskVersion
 from sfc.wire.partition import partition_of
 from sfc.wire.state import encode_flow
+from tests.unit.runtime.explain_scene import Scene
 from tests.unit.runtime.lane_bench import NAMES, SHARDS, Bench, settle
 
 LATER_MS = 60_000
-
-
-def task(resource: str, **fields: Any) -> dict[str, Any]:
-    return {"Type": "Task", "Resource": resource, "End": True, **fields}
-
-
-EACH = {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "One", "States": {"One": task("task:echo@1")}}
-NINE_FAILS = {
-    "Bad": {"Type": "Choice", "Choices": [{"Variable": "$", "NumericEquals": 9, "Next": "Stop"}], "Default": "Fine"},
-    "Fine": {"Type": "Succeed"},
-    "Stop": {"Type": "Fail", "Error": "Planned", "Cause": "for the test"},
-}
-SIDES = [{"StartAt": name, "States": {name: task(f"signal:{name}")}} for name in ("left", "right")]
-MACHINES: dict[str, dict[str, Any]] = {
-    "ask": {"Ask": task("signal:approve", TimeoutSeconds=3600)},
-    "up": {"Child": task("blueprint:ask@1")},
-    "many": {"Each": {"Type": "Map", "ItemProcessor": EACH, "MaxConcurrency": 2, "End": True}},
-    "inline": {"Each": {"Type": "Map", "ItemProcessor": {"StartAt": "One", "States": {"One": task("signal:go")}}, "End": True}},
-    "sides": {"Both": {"Type": "Parallel", "Branches": SIDES, "End": True}},
-    "beside": {
-        "Ship": {"Type": "Parallel", "Detached": True, "Branches": SIDES, "Next": "Join"},
-        "Join": {"Type": "Join", "Of": "Ship", "Until": "All", "TimeoutSeconds": 600, "End": True},
-    },
-    "later": {"Nap": {"Type": "Wait", "Seconds": 3600, "End": True}},
-    "again": {"Try": task("task:echo@1", Retry=[{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 3600, "MaxAttempts": 2}])},
-    "breaks": {"Stop": {"Type": "Fail", "Error": "Planned", "Cause": "for the test"}},
-    "nested": {
-        "Outer": {
-            "Type": "Map",
-            "End": True,
-            "ItemProcessor": {
-                "StartAt": "Inner",
-                "States": {
-                    "Inner": {
-                        "Type": "Map",
-                        "End": True,
-                        "ItemProcessor": {
-                            "StartAt": "Both",
-                            "States": {
-                                "Both": {
-                                    "Type": "Parallel",
-                                    "End": True,
-                                    "Branches": [
-                                        {"StartAt": "Good", "States": {"Good": {"Type": "Pass", "End": True}}},
-                                        {"StartAt": "Bad", "States": NINE_FAILS},
-                                    ],
-                                }
-                            },
-                        },
-                    }
-                },
-            },
-        }
-    },
-    "spread": {"Each": {"Type": "Map", "ItemProcessor": {**EACH, "StartAt": "Bad", "States": NINE_FAILS}, "End": True}},
-    "trusts": {"Child": task("blueprint:breaks@1")},
-    "serves": {"Serve": task("task:service@1")},
-    "reads": {"Each": {"Type": "Map", "ItemReader": {"Resource": "topic:orders"}, "ItemProcessor": EACH, "End": True}},
-    "calls": {"Call": task("https://example.org/x")},
-}
-
-
-class Scene:
-    """A bench with an engine; ``explain`` asks as the gateway does."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-        self.lane: Lane | None = bench.lane()
-        bench.log.create([TopicSpec("service", 1)])
-        service = {"Name": "service", "Kafka": {"Topic": "service", "ConsumerGroup": "the-service", "ReplyTopic": "service-done"}}
-        bench.define(TaskVersion("service", 1, "h-service", service))
-        bench.define(TaskHead("echo", 1, 1))
-        for name, states in MACHINES.items():
-            section = {"Name": name, **({"Group": "retail"} if name == "ask" else {})}
-            bench.define(BlueprintVersion(name, 1, f"h-{name}", {"StartAt": next(iter(states)), "States": states, "Sfc": section}))
-            bench.define(BlueprintHead(name, 1, "enabled", 1))
-        self.definitions = Definitions(bench.log, NAMES)
-        self.later_ms = 0
-
-    def started(self, *flows: str, input: Any = None) -> None:
-        for flow in flows:
-            self.bench.start(flow, input or {"n": 1})
-        self.settled()
-
-    def settled(self) -> None:
-        assert self.lane is not None
-        settle(self.bench, [self.lane])
-
-    def history(self, flow: str) -> list[dict[str, Any]]:
-        return fold(event for record in self.bench.histories() if record.flow == flow for event in record.events)
-
-    def find(self, flow: str) -> Flow | None:
-        return folded(self.history(flow)) or in_state(self.bench.log, NAMES, SHARDS, flow)
-
-    def explain(self, flow: str) -> Explanation:
-        self.definitions.read_to_end()
-        now_ms = int(time.time() * 1000) + self.later_ms
-        return explain(flow, self.find, Facts(self.bench.log, NAMES, SHARDS, self.definitions, now_ms, "localhost:9092"), self.history)
-
-    def reason(self, flow: str, code: str, *, moving: bool | None = None) -> Reason:
-        found = self.explain(flow)
-        assert [r.code for r in found.reasons] == [code], found.reasons
-        assert moving in (None, found.moving)
-        return found.reasons[0]
 
 
 @pytest.fixture
@@ -347,48 +241,6 @@ def test_an_ended_flow_says_how_and_how_to_go_on(scene: Scene) -> None:
     stopped = scene.reason("ask:1", "ended")
     assert "ABORTED" in stopped.said
     assert stopped.do == ["sfc flows redrive ask:1"]
-
-
-def test_a_failed_iteration_or_branch_is_named_with_its_place_and_error(scene: Scene) -> None:
-    scene.started("nested:1", input=[[0, 1], [0, 9]])
-    ended, where = scene.explain("nested:1").reasons
-    assert (ended.code, where.code, where.state) == ("ended", "failed-in", "Stop")
-    assert where.said == (
-        "it failed at 'Stop', in branch 1 of the Parallel 'Both', in iteration 1 of the Map 'Inner', in iteration 1 of the Map 'Outer':"
-        " Planned: for the test"
-    )
-
-
-def test_the_flow_of_a_failed_iteration_is_named_with_its_error_and_after_a_redrive_the_later_one(scene: Scene) -> None:
-    scene.started("spread:1", input=[0, 9, 0])
-    ended, where = scene.explain("spread:1").reasons
-    assert ended.do == ["after mending the cause: sfc flows redrive spread:1"]
-    failed = {r.flow for r in scene.bench.histories() if (flow := scene.find(r.flow)) is not None and flow.status == "FAILED"}
-    assert failed == {"spread:1", where.child}
-    assert where.said == f"iteration 1 of the Map 'Each' failed: {where.child}: Planned: for the test"
-    assert (where.code, where.do, where.state) == ("child-failed", [f"sfc explain {where.child}"], "Each")
-    scene.bench.command("spread:1", Redrive())
-    scene.settled()
-    again = scene.explain("spread:1").reasons[1]
-    assert again.code == "child-failed"
-    assert again.child != where.child
-
-
-def test_the_flow_of_a_blueprint_state_that_failed_is_named(scene: Scene) -> None:
-    scene.started("trusts:1")
-    ended, where = scene.explain("trusts:1").reasons
-    assert (ended.code, where.code) == ("ended", "child-failed")
-    assert where.said == f"the flow of 'Child' failed: {where.child}: Planned: for the test"
-    assert [r.code for r in scene.explain(where.child).reasons] == ["ended"]
-
-
-def test_a_failed_reader_is_told_by_the_flows_own_error_without_a_child(scene: Scene) -> None:
-    scene.started("reads:1")
-    (job,) = scene.bench.all(NAMES.jobs)
-    scene.bench.answer(job, b"null", ("sfc-error", b"States.ItemReaderFailed"), ("sfc-cause", b"there is no topic orders"))
-    scene.settled()
-    ended = scene.reason("reads:1", "ended")
-    assert "States.ItemReaderFailed: there is no topic orders" in ended.said
 
 
 def test_without_an_engine_the_shard_is_told_first(scene: Scene) -> None:
