@@ -17,6 +17,7 @@ UPGRADE_ROUNDS = 80  # longer than an engine waits that was fenced
 IDLE_MS = 250  # what a round without work takes
 IDLE_ROUNDS = 16  # in a row, at first: members that are gone are put out of their groups by then, roles are made anew
 IDLE_ROUNDS_LATER = 3
+UNREAD_ROUNDS = 80  # while commands lie there that nobody takes: an engine that was fenced takes its shard again by then
 
 
 def let_end(world: World) -> None:
@@ -34,6 +35,8 @@ def let_end(world: World) -> None:
         idle += 1
         world.clock.advance(IDLE_MS)
         if idle < patience or not all(p.role is not None for p in world.processes):
+            continue
+        if idle < UNREAD_ROUNDS and _unread(world):
             continue
         idle, patience = 0, IDLE_ROUNDS_LATER
         if _over(world):
