@@ -97,7 +97,7 @@ def _holds_on(held: list[HoldInfo], name: str, documents: list[dict[str, Any]]) 
 def deployed(one: Deployed) -> dict[str, Any]:
     """``created``: a version was made; see DeployedDocument."""
     shown = asdict(one)
-    return {**shown, "created": shown.pop("made"), "warnings": [w._asdict() for w in one.warnings]}
+    return {**shown, "created": shown.pop("made"), "changed": one.changed, "warnings": [w._asdict() for w in one.warnings]}
 
 
 def same_name(path: str, document: Any, pointer: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from sqlmodel import Session, select
@@ -170,7 +170,7 @@ def save_task(edit: Edit, given: Given, warnings: list[Problem]) -> Deployed:
     row = session.get(TaskRow, name)
     version = session.exec(select(TaskVersionRow).where(TaskVersionRow.name == name, TaskVersionRow.hash == hash_)).first()
     if row is not None and version is not None and version.version == row.current:
-        return Deployed(given.source, "task", name, row.current, hash_, False, row.revision, False, row.current, warnings=warnings)
+        return _as_it_is(given, row, hash_, warnings)
     revision, before = edit.next_revision(), row.current if row is not None else 0
     made = version is None
     number = version.version if version is not None else edit.next_version(TaskVersionRow, name)
@@ -184,7 +184,7 @@ def save_task(edit: Edit, given: Given, warnings: list[Problem]) -> Deployed:
         session.add(version)
         edit.publish(task_version(version), revision)
     edit.publish(task_head(row), revision)
-    return Deployed(given.source, "task", name, number, hash_, True, revision, made, before, warnings=warnings)
+    return Deployed(given.source, given.kind, name, number, hash_, revision, made, before, warnings=warnings)
 
 
 def save_blueprint(edit: Edit, given: Given, checked: Checked, new_id: Callable[[], str]) -> Deployed:
@@ -198,14 +198,12 @@ def save_blueprint(edit: Edit, given: Given, checked: Checked, new_id: Callable[
     current = None if row is None else session.get(BlueprintVersionRow, (name, row.current))
     if row is not None and current is not None and current.source_hash == source_hash:
         notes = _older(document_of(current), checked.tasks, checked.blueprints)
-        return Deployed(
-            given.source, "blueprint", name, row.current, current.hash, False, row.revision, False, row.current, notes, warnings
-        )
+        return _as_it_is(given, row, current.hash, warnings, notes)
     text = canonical(pin(given.document, checked.tasks, checked.blueprints))
     hash_ = content_hash(text)
     version = session.exec(select(BlueprintVersionRow).where(BlueprintVersionRow.name == name, BlueprintVersionRow.hash == hash_)).first()
     if row is not None and version is not None and version.version == row.current:
-        return Deployed(given.source, "blueprint", name, row.current, hash_, False, row.revision, False, row.current, warnings=warnings)
+        return _as_it_is(given, row, hash_, warnings)
     revision, before = edit.next_revision(), row.current if row is not None else 0
     made = version is None
     number = version.version if version is not None else edit.next_version(BlueprintVersionRow, name)
@@ -222,7 +220,12 @@ def save_blueprint(edit: Edit, given: Given, checked: Checked, new_id: Callable[
         edit.publish(blueprint_version(version), revision)
     edit.publish(blueprint_head(row), revision)
     checked.blueprints[name] = KnownBlueprint(number, {*checked.blueprints[name].versions, number})
-    return Deployed(given.source, "blueprint", name, number, hash_, True, revision, made, before, warnings=warnings)
+    return Deployed(given.source, given.kind, name, number, hash_, revision, made, before, warnings=warnings)
+
+
+def _as_it_is(given: Given, row: TaskRow | BlueprintRow, hash_: str, warnings: list[Problem], notes: Sequence[str] = ()) -> Deployed:
+    current, notes = row.current, list(notes)
+    return Deployed(given.source, given.kind, row.name, current, hash_, row.revision, False, current, notes, warnings)
 
 
 def as_deployed(session: Session, row: BlueprintRow, document: dict[str, Any]) -> tuple[dict[str, Any], int | None]:

@@ -13,9 +13,8 @@ from sfc.wire.definitions import BlueprintHead, BlueprintVersion, TaskHead, Task
 
 
 class Deployed(Struct, frozen=True):
-    """What became of one document. ``changed`` False: it was the current version already, nothing is published. ``made``: a version was
-    made of it; a change without that has made the older ``version`` with this content the current one again. ``before``: the one that was
-    current, 0 for none.
+    """What became of one document. ``before``: the version that was current, 0 for none; where it is another one than ``version``,
+    either that was ``made``, or an older one with this content is current again.
 
     ``revision``: of this edit, or of the last one. ``notes``: what is right but may surprise, a sentence each."""
 
@@ -24,12 +23,16 @@ class Deployed(Struct, frozen=True):
     name: str
     version: int
     hash: str
-    changed: bool
     revision: int
     made: bool
     before: int
     notes: list[str] = []
     warnings: list[Problem] = []
+
+    @property
+    def changed(self) -> bool:
+        """False: nothing is published."""
+        return self.version != self.before
 
 
 class Edited(Struct, frozen=True):

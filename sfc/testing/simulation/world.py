@@ -207,7 +207,7 @@ class World:
 
     def leave(self, process: Process) -> None:
         """It closes cleanly; where it was the last of its kind, another one comes."""
-        if process.frozen or process.at_work:
+        if process.frozen or process.at_work or process not in self.processes:
             return
         self.turn(process, process.leave)
         self.processes.remove(process)
