@@ -1,6 +1,6 @@
 """SFC beside other systems: the same three-task flow and payload, Python workers, one after the other on this machine.
 
-    run.py [--peers zeebe,temporal,…] [--open 1,50,200,1000] [--seconds 8] [--warm 10]
+    run.py [--peers zeebe,temporal,…] [--open 1,50,200,1000] [--seconds 8] [--warm 20]
 
 Each system runs in a network namespace of its own with nothing but loopback (some listen on all interfaces): that needs root and Linux.
 What they need is fetched through Maven, npm and the Python index into a cache; nothing of it is part of SFC. Prints a table and writes
@@ -117,7 +117,7 @@ def main() -> None:
     ap.add_argument("--peers", default=",".join(SYSTEMS))
     ap.add_argument("--open", default="1,50,200,1000")
     ap.add_argument("--seconds", type=float, default=8.0)
-    ap.add_argument("--warm", type=float, default=10.0)
+    ap.add_argument("--warm", type=float, default=20.0)
     ap.add_argument("--inside", help=argparse.SUPPRESS)
     ap.add_argument("--folder", help=argparse.SUPPRESS)
     a = ap.parse_args()
