@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from cpu import Watched
 
 WAIT_S = 0.2
+BEAT_S = 0.005  # with a rate, flows are started so often, some at once: a client that wakes for each takes half a core
 
 
 class Load(NamedTuple):
@@ -44,6 +45,7 @@ def drive(client: Client, load: Load, pids: dict[str, int], told: Callable[[int,
     latencies_s: list[float] = []
     watched = Watched(pids)
     began = due = time.perf_counter()
+    started = 0  # with a rate
     opening = 0 if load.rate or load.flows or load.flows_open == 1 else load.flows_open
     if not load.rate:
         for _ in range(load.flows_open):
@@ -60,8 +62,10 @@ def drive(client: Client, load: Load, pids: dict[str, int], told: Callable[[int,
         wait_s = WAIT_S
         if load.rate:
             while due <= now:
-                started_at[client.start()] = due
-                due += 1 / load.rate
+                while started < (due - began) * load.rate:
+                    started_at[client.start()] = due
+                    started += 1
+                due += BEAT_S
             wait_s = due - now
         for key in client.ended(wait_s):
             at = started_at.pop(key, None)

@@ -66,18 +66,13 @@ class Engine:
         return float(value[1]) if value else 0.0
 
     def owns(self, shards: int, timeout_s: float = 600) -> float:
-        """Seconds from process start until it owns so many."""
+        """Seconds from process start until it says that it owns so many. Its metrics are not asked meanwhile: that takes its time."""
         until_s = time.monotonic() + timeout_s
-        while self.metric("sfc_shards_owned") < shards:
+        while f'"has": {shards}' not in self._told.read_text():
             if self.process.poll() is not None or time.monotonic() > until_s:
                 raise SystemExit(self._told.read_text()[-4_000:])
-            time.sleep(0.03)
+            time.sleep(0.01)
         return time.monotonic() - self.began_s
-
-    def restoring_s(self) -> float:
-        """Seconds that it restored shards, as it says itself."""
-        text = re.sub(r"\x1b\[[0-9;]*m", "", self._told.read_text())
-        return sum(float(found) for found in re.findall(r"action=shard-taken .*seconds=([0-9.]+)", text))
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
@@ -113,12 +108,12 @@ def await_decided(log: Log, names: Names, shards: int) -> None:
 
 
 def timed(folder: Path, settings: dict[str, str], shards: int) -> dict[str, float]:
-    """Seconds from process start, of them restoring, records read, CPU seconds."""
+    """Seconds from process start, records read, CPU seconds."""
     engine = Engine(folder, settings)
     try:
         took_s = engine.owns(shards)
         records, cpu_s = int(engine.metric("sfc_restored_records")), round(engine.metric("process_cpu_seconds"), 2)
-        return {"seconds": round(took_s, 2), "restoring_s": round(engine.restoring_s(), 2), "records": records, "cpu_s": cpu_s}
+        return {"seconds": round(took_s, 2), "records": records, "cpu_s": cpu_s}
     finally:
         engine.kill()
 
@@ -132,7 +127,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="sfc-bench-restore-"))
     namespace = f"bench-restore-{uuid.uuid4().hex[:6]}"
     own = {"SFC_KAFKA": options.kafka, "SFC_NAMESPACE": namespace, "SFC_SHARDS": str(options.shards), "SFC_PORT": "0"}
-    own |= {"SFC_STATE_DIR": str(folder / "state"), "SFC_LOG_FORMAT": "console", "SFC_LOG_LEVEL": "debug"}
+    own |= {"SFC_STATE_DIR": str(folder / "state"), "SFC_LOG_FORMAT": "json"}
     fixed = own | {"SFC_ENGINE_SHARDS": f"0-{options.shards - 1}"}
     log, names = KafkaLog({"bootstrap.servers": options.kafka}), Names(namespace)
     say = Console(stderr=True).print
@@ -165,10 +160,10 @@ def main() -> None:
                 _delete(options.kafka, topic)
         shutil.rmtree(folder, ignore_errors=True)
     table = Table(title=f"{options.flows:,} active flows in {options.shards} shards")
-    for column in ("start", "seconds", "of them restoring", "records read", "CPU s"):
+    for column in ("start", "seconds", "records read", "CPU s"):
         table.add_column(column)
     for name, one in results.items():
-        table.add_row(name, f"{one['seconds']:.2f}", f"{one['restoring_s']:.2f}", f"{one['records']:,}", f"{one['cpu_s']:.2f}")
+        table.add_row(name, f"{one['seconds']:.2f}", f"{one['records']:,}", f"{one['cpu_s']:.2f}")
     Console().print(table)
     (ROOT / ".bench").mkdir(exist_ok=True)
     (ROOT / ".bench" / "restore.json").write_text(json.dumps({"flows": options.flows, "shards": options.shards, **results}, indent=2))

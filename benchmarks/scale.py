@@ -1,6 +1,6 @@
 """What 1,000 flows cost in CPU time with 2, 4 and 8 shards over one and two engines, and on three brokers.
 
-    scale.py [--seconds 6]
+    scale.py [--seconds 6] [--rounds 2] [--brokers 1,3]
 
 It starts brokers of its own. CPU seconds say what a wall clock can't on a machine with few cores: whether the work grows with the number of
 shards and processes. Prints a table and writes ``.bench/scale.json``.
@@ -17,7 +17,7 @@ from typing import Any
 from bench import MANY, write
 from rich.console import Console
 from rich.table import Table
-from system import Broker, Sfc, broker, run_floor
+from system import Broker, Sfc, broker
 
 SHARDS = (2, 4, 8)
 ENGINES = (1, 2)
@@ -42,14 +42,16 @@ def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--seconds", type=float, default=6.0)
     ap.add_argument("--rounds", type=int, default=2)
+    ap.add_argument("--brokers", default="1,3", help="how many at a time")
     a = ap.parse_args()
     console = Console()
     began = time.perf_counter()
     rows: list[dict[str, Any]] = []
-    for nodes, shard_counts in ((1, SHARDS), (3, (4,))):
+    for nodes in map(int, a.brokers.split(",")):
+        shard_counts = SHARDS if nodes == 1 else (4,)
         with broker(nodes=nodes) as served:
-            if nodes == 1:
-                run_floor(served, MANY, 2.0)  # the broker's own code is compiled while it works
+            for _ in range(2 * nodes):
+                measured(served, 4, 1, a.seconds)  # not counted: the brokers' code is compiled while they work
             for _ in range(a.rounds):
                 for shards, engines in itertools.product(shard_counts, ENGINES):
                     rows.append(measured(served, shards, engines, a.seconds))
@@ -66,8 +68,9 @@ def main() -> None:
         numbers["brokers_{}_shards_{}_engines_{}".format(*key)] = {"flows_per_s": rate, "cpu_s_per_1000": cpu}
     console.print(table)
     one = [found["cpu_s_per_1000"]["engine"] for name, found in numbers.items() if name.startswith("brokers_1_")]
-    numbers["engine_cpu_spread"] = round(max(one) / min(one) - 1, 3)
-    console.print(f"engines on one broker: the dearest takes {numbers['engine_cpu_spread']:.0%} more than the cheapest")
+    if one:
+        numbers["engine_cpu_spread"] = round(max(one) / min(one) - 1, 3)
+        console.print(f"engines on one broker: the dearest takes {numbers['engine_cpu_spread']:.0%} more than the cheapest")
     write(numbers, rows, began, console, "scale")
 
 

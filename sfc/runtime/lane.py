@@ -13,15 +13,14 @@ from sfc.log import get_logger
 from sfc.ports import Clock, Consumer, Log, Partition, Position, Record, StateStore
 from sfc.runtime import metrics
 from sfc.runtime.attempts import Attempts, stopped_before
-from sfc.runtime.checkpoint import Place
 from sfc.runtime.definitions import Definitions
-from sfc.runtime.fences import Fences
 from sfc.runtime.fixed import joined
 from sfc.runtime.intake import DefinitionsBehind
 from sfc.runtime.outlets import Outlets
 from sfc.runtime.shard import OwnedShard
 from sfc.runtime.standby import Standby
 from sfc.runtime.taking import Taking
+from sfc.runtime.takings import Takings
 from sfc.wire.topics import Names
 
 _log = get_logger()
@@ -29,7 +28,6 @@ _log = get_logger()
 LOOK_AGAIN_S = 0.02  # for definitions that a start waits for
 AHEAD_MS_MAX = 5_000  # a record further ahead of the engine's clock waits (EXACTLY-ONCE 6)
 TAKING_SLICE_S = 0.05  # of a turn, for the shard that is being restored: the others wait no longer
-PLACE_S = 5.0  # for which shards that are taken one after the other need not ask which sfc.state it is
 TAKE_AGAIN_S = 0.5  # after a log that did not answer
 CAREFUL_PER_TURN = 20  # commands that are decided one at a time, each with a commit
 FENCED_S = 15.0  # longer than a group waits for a member: whoever took a shard that is not his has been told by then
@@ -81,17 +79,14 @@ class Lane:
         self._stopped_at: dict[int, int] = {}  # where their partitions of sfc.state ended then
         self._look_at_stopped_s = 0.0
         self._to_take: list[int] = []
-        self._taking: Taking | None = None  # the first of those
         self._take_again_s = 0.0  # not before
-        self._place: Place | None = None
-        self._place_until_s = 0.0
         self._fenced: dict[int, float] = {}  # shards of ours that somebody else took, and until when that is his affair
         self._careful_left = CAREFUL_PER_TURN
         self._moved: set[int] = set()  # revoked or assigned anew during the call that took the batch
         self._ahead: dict[int, tuple[Record, int]] = {}  # what a shard waits before: for this engine's clock, or for its definitions
         self._commit_due_s: dict[int, float] = {}
         self._group_commit_due_s = 0.0
-        self._fences = Fences(log, names, fences_at_once)
+        self._takings = Takings(log, names, store, definitions, clock, attempts, fences_at_once)
         self._standby = Standby(log, names, shards, store, clock) if standby else None
         definitions.load()
         self._consumer: Consumer = joined(
@@ -348,32 +343,28 @@ class Lane:
         self._stopped.pop(number, None)
         self._fenced.pop(number, None)
         self._ahead.pop(number, None)
-        self._fences.drop(number)
+        self._takings.drop(number)
         if number in self._to_take:
             self._to_take.remove(number)
-        if self._taking is not None and self._taking.number == number:
-            self._leave_taking()
         metrics.SHARDS_OWNED.set(len(self._shards))
 
     def _take_assigned(self) -> None:
         """One shard after the other, and of a turn no more than a slice: those that are here go on meanwhile."""
         until_s = self._clock.monotonic_s() + TAKING_SLICE_S
-        if self._to_take and self._taking is None and self._clock.monotonic_s() >= self._take_again_s:
-            self._fences.take(self._to_take)
         while self._to_take and self._clock.monotonic_s() >= self._take_again_s:
             number = self._to_take[0]
             try:
                 taken = self._take_on(number, until_s)
             except ShardStopped as e:
-                self._leave_taking()
+                self._takings.drop(number)
                 self._to_take.remove(number)
                 self._stop(number, e)
             except ProducerFenced as e:  # while it was taken
-                self._leave_taking()
+                self._takings.drop(number)
                 self._to_take.remove(number)
                 self._was_fenced(number, e)
             except (ProducerFailed, LogUnavailable) as e:
-                self._leave_taking()
+                self._takings.drop(number)
                 self._to_take.append(self._to_take.pop(0))
                 self._take_again_s = self._clock.monotonic_s() + TAKE_AGAIN_S
                 _log.warning(e.message, action="shard-not-taken", shard=number)
@@ -387,39 +378,21 @@ class Lane:
     def _take_on(self, number: int, until_s: float) -> Taking | None:
         """Fence and restore, in portions; when it returns what was taken, all is done but to begin."""
         self._moved.add(number)  # whatever the batch in hand has of it is read again
-        taking = self._taking
-        if taking is None:
-            self._ahead.pop(number, None)
+        self._ahead.pop(number, None)
+        if number not in self._takings:
             old = self._shards.pop(number, None)
             if old is not None:
                 old.drop()
-            now_s = self._clock.monotonic_s()
-            known = self._place if now_s < self._place_until_s else None
-            self._taking = taking = Taking(
-                number,
-                self._log_port,
-                self._names,
-                self._store,
-                self._definitions,
-                self._clock,
-                self._attempts,
-                known,
-                self._fences.pop(number),
-            )
-            if known is None:
-                self._place, self._place_until_s = taking.place, now_s + PLACE_S
-        if not taking.step(until_s):
-            return None
-        return taking
+        taking = self._takings.first_of([number, *(n for n in self._to_take if n != number and n not in self._shards)])
+        return taking if taking.step(until_s) else None
 
     def _own(self, taken: Taking) -> None:
         """Begins to read, at the shard's own position (EXACTLY-ONCE 13)."""
         shard = OwnedShard(
             taken, self._log_port, self._names, self._shard_count, self._definitions, self._store, self._outlets, self._clock
         )
-        taken.close()
-        self._taking = None
         number = shard.number
+        self._takings.done(number)
         self._shards[number] = shard
         self._commit_due_s.pop(number, None)
         self._consumer.start(Partition(self._names.commands, number), shard.state.next_offset)
@@ -431,12 +404,6 @@ class Lane:
             "took a shard", action="shard-taken", shard=number, offset=shard.state.next_offset, seconds=round(took_s, 3),
             records=taken.records, cold=taken.cold,
         )  # fmt: skip
-
-    def _leave_taking(self) -> None:
-        """Lets go of a shard that is not taken in full."""
-        taking, self._taking = self._taking, None
-        if taking is not None:
-            taking.drop()
 
     def _stop(self, number: int, why: ShardStopped) -> None:
         self._stopped[number] = why.message
@@ -476,8 +443,7 @@ class Lane:
         metrics.SHARDS_OWNED.set(0)
         for shard in shards:
             shard.drop()
-        self._leave_taking()
-        self._fences.close()
+        self._takings.close()
 
     def _start_again(self, why: LogError) -> None:
         """A producer is spent, or a commit's outcome is unclear: new producers, and every shard from the log (EXACTLY-ONCE 23)."""
