@@ -54,7 +54,7 @@ class Engine:
             )
 
     def metric(self, name: str) -> float:
-        found = re.search(r"answers on +(http://\S+)", self._told.read_text())
+        found = re.search(r"answers on (http://[0-9.:]+)", self._told.read_text())
         if found is None:
             return 0.0
         try:

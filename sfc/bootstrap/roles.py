@@ -51,8 +51,9 @@ def engine_role(site: Site) -> Role:
     kept = open_store(site)
     try:
         lane = Lane(
-            site.log, site.names, site.shards, site.definitions(), kept.store, site.clock, limits, site.attempts, fixed, standby=s.standby
-        )
+            site.log, site.names, site.shards, site.definitions(), kept.store, site.clock, limits, site.attempts, fixed,
+            standby=s.standby, fences_at_once=FENCES_AT_ONCE if s.kafka else 1,
+        )  # fmt: skip
     except BaseException:
         kept.close()
         raise
