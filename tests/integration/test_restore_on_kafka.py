@@ -16,6 +16,7 @@ from sfc.adapters.kafka import KafkaLog
 from sfc.bootstrap import open_site
 from sfc.engine.commands import ReplyTo, Start
 from sfc.ports import Partition
+from sfc.runtime.shard_records import last_record
 from sfc.settings import Settings
 from sfc.wire.commands import encode_command
 from sfc.wire.definitions import BlueprintHead, BlueprintVersion, encode_definition, key_of
@@ -68,10 +69,11 @@ class World:
         return all(flow in self.answers for flow in flows)
 
     def committed(self) -> bool:
-        """Whether all commands are decided and committed, as far as the engines' group shows."""
+        """Whether all commands are decided and committed: what the group shows is only decided."""
         partitions = [Partition(self.names.commands, n) for n in range(SHARDS)]
-        found, ends = self.log.group_positions(self.names.engine_group), self.log.ends(partitions)
-        return all(p in found and found[p].offset >= ends[p] for p in partitions)
+        ends = self.log.ends(partitions)
+        own = {p: last_record(self.log, self.names, p.number) for p in partitions}
+        return all(state is not None and state.next_offset >= ends[p] for p, state in own.items())
 
     def close(self) -> None:
         self._replies.close()
