@@ -97,6 +97,12 @@ class History:
         self._to = scope.to_offset
         self._interval = -1
         self._before = -1  # the highest command offset of the intervals before
+        self.cut = False  # by time: records of the last interval may lie behind the range
+
+    @property
+    def whole_to(self) -> int:
+        """The highest command offset of which all events were read."""
+        return self._before if self.cut else self.last_offset
 
     def take(self, record: Record) -> None:
         interval = interval_of(record)

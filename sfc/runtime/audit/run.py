@@ -160,7 +160,7 @@ class _Audit:
             return min(position, self._scope.to_offset, history.last_offset + 1)
         if not self._scope.to_ms:
             return position
-        return min(position, self._log.offsets_at([commands], self._scope.to_ms)[commands], history.last_offset + 1)
+        return min(position, self._log.offsets_at([commands], self._scope.to_ms)[commands], history.whole_to + 1)
 
     def _record(self, number: int, states: States, start: int, end: int) -> bool:
         """Checks the shard's own record; whether the rest can be judged."""
@@ -196,6 +196,7 @@ class _Audit:
         history.scheduled = [] if schedules else None
         end = settled_ends(log, [at], self._settle_s)[at]
         last = min(end, log.offsets_at([at], scope.to_ms)[at]) if scope.to_ms else end
+        history.cut = last < end
         from_ms = 0
         for record in records(log, at, first, last, self._steps):
             from_ms = from_ms or record.timestamp_ms

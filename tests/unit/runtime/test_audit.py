@@ -103,6 +103,13 @@ def test_a_range_of_time_leaves_out_what_was_before_and_after(busy: Bench) -> No
     assert any("before now" in note for note in first.notes)
 
 
+def test_a_range_may_end_within_an_interval(busy: Bench) -> None:
+    """Its records are some milliseconds apart: starts of which the rest lies behind the range are not judged."""
+    for to_ms in sorted({record.timestamp_ms for record in busy.all(NAMES.history)}):
+        part = looked(busy, Scope(to_ms=to_ms))
+        assert part.clean, part.findings
+
+
 def test_a_range_of_offsets_is_of_one_shard(busy: Bench) -> None:
     shard = partition_of(b"twice:0", SHARDS)
     whole = looked(busy, Scope(shard=shard))
