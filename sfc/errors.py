@@ -7,6 +7,7 @@
     │   ├── InvalidDocument        a blueprint or task with problems, all of them at once
     │   ├── UnknownName            no such blueprint, task, flow, topic
     │   └── NotPossible            understood, but not in this state (pause of an ended flow)
+    │       └── LogInUse           the embedded log is another process's
     ├── LogError                   the log (Kafka or the embedded one) refused or failed
     │   ├── LogUnavailable         no broker answers
     │   ├── TopicMissing           a topic that is needed and not there

@@ -29,7 +29,7 @@ from rich.table import Table
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-CACHE = Path(os.environ.get("SFC_PEERS_CACHE") or Path.home() / ".cache" / "sfc-peers")
+CACHE = Path(os.environ.get("SFC_BENCH_PEERS_CACHE") or Path.home() / ".cache" / "sfc-peers")
 sys.path.insert(0, str(HERE))
 
 from systems import SYSTEMS, Peer  # noqa: E402

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -104,7 +105,8 @@ def router(services: Services) -> APIRouter:
     def explain_flow(flow: str) -> Response:
         """What it waits for, what holds it, and commands that help; of the children that it waits for too."""
         facts = Facts(services.log, services.names, services.shards, services.definitions, services.clock.now_ms(), services.bootstrap)
-        return json_response(explain(_flow_id(flow), lambda one: _state_of(services, one), facts, lambda one: _history_of(services, one)))
+        history = cache(lambda one: _history_of(services, one))  # asked for the state, and for where it failed
+        return json_response(explain(_flow_id(flow), lambda one: folded(history(one)) or _in_log(services, one), facts, history))
 
     @routes.post("/{flow}/pause", summary="Pause a flow")
     async def pause_flow(flow: str, request: Request, by: By = "") -> Response:
@@ -155,9 +157,9 @@ def router(services: Services) -> APIRouter:
     return routes
 
 
-def _state_of(services: Services, flow: str) -> Flow | None:
-    """By its history; where the index does not answer, or has not all of it, from the log."""
-    return folded(_history_of(services, flow)) or in_state(services.log, services.names, services.shards, flow)
+def _in_log(services: Services, flow: str) -> Flow | None:
+    """Where the index does not answer, or has not all of its history."""
+    return in_state(services.log, services.names, services.shards, flow)
 
 
 def _history_of(services: Services, flow: str) -> list[dict[str, Any]]:

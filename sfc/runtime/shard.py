@@ -469,7 +469,7 @@ class OwnedShard:
         self._fence.close()
         try:
             self._fence = self._log_port.transaction(self._names.transactional_id(self.number))
-            found = last_record(self._log_port, self._names, self.number)
+            found = last_record(self._log_port, self._names, self.number, fenced=True)
         except (ProducerFailed, LogError) as e:
             raise ShardUnclear(e.message) from e
         if (found.interval if found is not None else 0) != committed:

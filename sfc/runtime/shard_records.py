@@ -17,10 +17,13 @@ LOOK_S = 10.0
 _PATIENCE = 100  # times that nothing came
 
 
-def last_record(log: Log, names: Names, number: int) -> ShardState | None:
-    """None where the shard has none. Raises MalformedRecord, and LogUnavailable where not all was read: an older record is none."""
+def last_record(log: Log, names: Names, number: int, *, fenced: bool = False) -> ShardState | None:
+    """None where the shard has none. ``fenced``: who asks holds its fence, so that nobody's transaction is open, and reads to the high
+    watermark: the last stable offset may lag behind the last commit (EXACTLY-ONCE 13), and what goes by an older record writes it back.
+
+    Raises MalformedRecord, and LogUnavailable where not all was read."""
     at = Partition(names.state, number)
-    start, end = log.starts([at])[at], log.ends([at])[at]
+    start, end = log.starts([at])[at], log.ends([at], committed=not fenced)[at]
     back = TAIL_RECORDS
     while start < end:
         with closing(all_between(log, at, max(start, end - back), end)) as records:

@@ -61,7 +61,7 @@ def _changed(log: Log, names: Names, shard: int, offset: int, change: Callable[[
     _checked(_state_of(log, names, shard), shard, offset)  # before anybody is fenced
     fence = log.transaction(names.transactional_id(shard))
     try:
-        state = _state_of(log, names, shard)
+        state = _state_of(log, names, shard, fenced=True)
         _checked(state, shard, offset)
         fence.begin()
         done = change(state, fence)
@@ -94,8 +94,8 @@ def _record_at(log: Log, partition: Partition, offset: int) -> Record:
     raise NotPossible(f"offset {offset} of {where} holds no command")
 
 
-def _state_of(log: Log, names: Names, shard: int) -> ShardState:
-    state = last_record(log, names, shard)
+def _state_of(log: Log, names: Names, shard: int, *, fenced: bool = False) -> ShardState:
+    state = last_record(log, names, shard, fenced=fenced)
     if state is None:
         raise NotPossible(f"shard {shard} has no record in {names.state}: it never decided anything")
     return state

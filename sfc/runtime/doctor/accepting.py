@@ -41,7 +41,7 @@ def accept_rules(log: Log, names: Names, shard: int, *, watched_s: float = WATCH
         )
     fence = log.transaction(names.transactional_id(shard))
     try:
-        state = _checked(last_record(log, names, shard), shard)
+        state = _checked(last_record(log, names, shard, fenced=True), shard)
         was, state.rules = state.rules, RULES
         write_record(fence, names, state)
     finally:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from sfc.errors import LogUnavailable
-from sfc.ports import Record
+from sfc.ports import Partition, Record
 from sfc.runtime import shard_records
 from sfc.runtime.shard_records import last_record
-from tests.unit.runtime.lane_bench import NAMES, Bench, settle
+from sfc.wire.partition import partition_of
+from tests.unit.runtime.lane_bench import NAMES, SHARDS, Bench, settle
 
 
 def test_the_last_one_is_found_however_far_back_it_is(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,3 +48,23 @@ def test_what_is_not_read_to_the_end_is_no_record(bench: Bench, monkeypatch: pyt
     monkeypatch.setattr(bench.log, "reader", silent)
     with pytest.raises(LogUnavailable, match="was not read to offset"):
         last_record(bench.log, NAMES, 0)
+
+
+def test_whoever_holds_the_fence_reads_to_the_high_watermark(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last stable offset may lag behind the last commit, and an older record must not be written back."""
+    lane = bench.lane()
+    bench.start("twice:1")
+    bench.run([lane], lambda: len(bench.answers) == 1)
+    settle(bench, [lane])
+    ends, home = bench.log.ends, partition_of(b"twice:1", SHARDS)
+
+    def lagging(partitions: Sequence[Partition], *, committed: bool = True) -> dict[Partition, int]:
+        """By the last interval: the shard's record, and the transaction's marker."""
+        return {at: end - 2 * committed for at, end in ends(partitions, committed=committed).items()}
+
+    monkeypatch.setattr(bench.log, "ends", lagging)
+    last = last_record(bench.log, NAMES, home, fenced=True)
+    assert last is not None
+    assert last.interval == lane.shards[home].state.interval
+    before = last_record(bench.log, NAMES, home)
+    assert before is None or before.interval < last.interval
