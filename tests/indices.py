@@ -32,6 +32,12 @@ def delete_namespace(url: str, namespace: str) -> None:
             es.cluster.delete_component_template(name=f"{namespace}-*")
 
 
+def make_searchable(url: str, namespace: str) -> None:
+    """What is written is found at once, and not only after each index's next refresh."""
+    with Elasticsearch(url) as es:
+        es.indices.refresh(index=f"{namespace}-*")
+
+
 def empty(url: str, namespace: str) -> None:
     """Deletes all documents, and the memory of their versions, which would outlive them by a minute."""
     with Elasticsearch(url) as es:

@@ -9,6 +9,7 @@ import sys
 from contextlib import nullcontext
 from typing import Any
 
+from sfc.adapters.kafka.transaction import KafkaTransaction
 from sfc.bootstrap import open_site
 from sfc.ports import Transaction
 from sfc.registry import Outbox, Registry
@@ -32,14 +33,17 @@ def main(where: str, task: str) -> None:
             return made
 
         site.log.transaction = transaction  # type: ignore[method-assign]
-    elif where == "stopped-before-the-commit":
+    elif where.startswith("stopped-before-the-commit"):
         take = site.log.transaction
 
         def stopping(transactional_id: str) -> Transaction:
             made, site.log.transaction = take(transactional_id), take  # type: ignore[method-assign]
+            assert isinstance(made, KafkaTransaction)
             commit = made.commit
 
             def late() -> None:
+                if where.endswith("with-all-sent"):
+                    made._client.flush()
                 os.kill(os.getpid(), signal.SIGSTOP)
                 commit()
 
@@ -55,7 +59,7 @@ def main(where: str, task: str) -> None:
         registry.alone = lambda *_args: nullcontext(True)  # type: ignore[method-assign, assignment]
         if where != "before-publishing":
             outbox.step()
-        if where != "stopped-before-the-commit":
+        if not where.startswith("stopped"):
             die()
     print("rows that still wait:", len(registry.unpublished()))
 

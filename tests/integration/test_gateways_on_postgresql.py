@@ -45,10 +45,10 @@ class Gateways:
     def client(self, n: int) -> Client:
         return Client(self.both[n].url)
 
-    def definitions(self) -> list[Any]:
-        """Everything that a read-committed reader finds on sfc.definitions, in order."""
+    def definitions(self, *, stable: bool = False) -> list[Any]:
+        """Everything that a read-committed reader finds on sfc.definitions, in order; ``stable``: before the open transactions."""
         partition = Partition(self.names.definitions, 0)
-        end = self.log.ends([partition], committed=False)[partition]
+        end = self.log.ends([partition], committed=stable)[partition]
         reader = self.log.reader({partition: 0})
         found: list[Any] = []
         deadline = time.monotonic() + 30
@@ -58,8 +58,8 @@ class Gateways:
         reader.close()
         return found
 
-    def heads(self, task: str) -> list[TaskHead]:
-        return [d for d in self.definitions() if isinstance(d, TaskHead) and d.name == task]
+    def heads(self, task: str, *, stable: bool = False) -> list[TaskHead]:
+        return [d for d in self.definitions(stable=stable) if isinstance(d, TaskHead) and d.name == task]
 
 
 @pytest.fixture(scope="module")
@@ -141,9 +141,12 @@ def test_a_gateway_that_was_stopped_and_goes_on_does_no_harm(gateways: Gateways)
 
 
 @pytest.mark.timeout(120)
-def test_a_gateway_that_is_stopped_within_its_transaction_is_fenced(gateways: Gateways) -> None:
-    """It has the turn, and its records are in its producer; it wakes when another gateway has published a newer version."""
-    process = gateways.processes.start_python("stopped", str(DYING), "stopped-before-the-commit", "sleeper")
+@pytest.mark.parametrize("stopped_before", ["the-commit", "the-commit-with-all-sent"])
+def test_a_gateway_that_is_stopped_within_its_transaction_is_fenced(gateways: Gateways, stopped_before: str) -> None:
+    """It has the turn, and its records are in its producer or with the brokers; it wakes when another gateway has published a newer
+    version."""
+    task = f"sleeper-before-{stopped_before}"
+    process = gateways.processes.start_python(task, str(DYING), f"stopped-before-{stopped_before}", task)
 
     def stopped() -> bool:
         assert process.alive, process.log
@@ -151,15 +154,15 @@ def test_a_gateway_that_is_stopped_within_its_transaction_is_fenced(gateways: Ga
 
     wait_for("the process's having stopped", stopped, 60)
     try:
-        assert gateways.heads("sleeper") == []
+        assert gateways.heads(task, stable=True) == []
         with gateways.client(0) as client:
-            assert client.deploy([{"Name": "sleeper", "Comment": "newer"}])[0]["version"] == 2
-        assert [head.current for head in gateways.heads("sleeper")] == [1, 2]
+            assert client.deploy([{"Name": task, "Comment": "newer"}])[0]["version"] == 2
+        assert [head.current for head in gateways.heads(task)] == [1, 2]
     finally:
         os.kill(process.pid, signal.SIGCONT)
     assert process.exit_code(60) == 0, process.log
     assert "rows that still wait: 0" in process.log
-    assert [head.current for head in gateways.heads("sleeper")] == [1, 2], "what it had sent never became visible"
+    assert [head.current for head in gateways.heads(task)] == [1, 2], "what it had sent never became visible"
 
 
 @contextmanager

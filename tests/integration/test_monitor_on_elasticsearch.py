@@ -17,7 +17,7 @@ from sfc.wire.dead_letters import DeadLetter, Resolved, dead_letter_headers, res
 from sfc.wire.topics import Names
 from tests.acceptance.evidence import read_histories
 from tests.acceptance.processes import Processes, environment, wait_for
-from tests.indices import delete_namespace
+from tests.indices import delete_namespace, make_searchable
 from tests.integration.installation import Installation, installation
 from tests.integration.proxy import Proxy
 
@@ -91,8 +91,7 @@ def test_a_monitor_that_is_killed_in_mid_bulk_loses_and_doubles_nothing(
             proxy.pass_all()
             monitor = processes.start("monitor", "monitor")
             wait_for("the whole log's being indexed", lambda: index.positions() == ends, 40)
-            index.positions()
-            wait_for("its being searchable", lambda: sum(index.counters().flows.values()) == FLOWS)
+            make_searchable(elasticsearch, namespace)
             assert answers(index) == expected
             assert [index.history(flow) for flow in flows] == histories
 
