@@ -44,7 +44,7 @@ class Result(NamedTuple):
         return [json.loads(line) for line in self.out.splitlines()]
 
 
-def sfc(*arguments: str, timeout_s: float = 30, stdin: str | None = None, **env: str) -> Result:
+def sfc(*arguments: str, timeout_s: float = 60, stdin: str | None = None, **env: str) -> Result:
     """A command, run to its end."""
     done = subprocess.run(
         [SFC, *arguments], capture_output=True, text=True, timeout=timeout_s, env=environment(**env), input=stdin, check=False
@@ -128,7 +128,7 @@ class Dev:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         try:
-            return self._process.wait(20)
+            return self._process.wait(60)
         finally:
             self._process.kill()
 
@@ -175,7 +175,7 @@ def http_service() -> Iterator[str]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"null"
             what = self.path.strip("/")
             if what == "slow":
-                stopped.wait(5)
+                stopped.wait(30)
                 what = "200"
             self.send_response(int(what))
             self.send_header("Content-Type", "application/json")

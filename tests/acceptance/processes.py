@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-STOP_S = 15.0
+STOP_S = 45.0
 _ADDRESS = re.compile(r"(?:answers on|sfc dev) +(http://[^\s\"]+)")
 
 
@@ -21,7 +21,7 @@ def environment(**settings: str) -> dict[str, str]:
     return {**{name: value for name, value in os.environ.items() if not name.startswith("SFC_")}, **settings}
 
 
-def wait_for(what: str, happened: Callable[[], bool], timeout_s: float = 30.0) -> None:
+def wait_for(what: str, happened: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Looks every 50 ms. Fails with ``what`` when it has not come about in time."""
     until_s = time.monotonic() + timeout_s
     while not happened():
@@ -72,7 +72,7 @@ class Process:
     def kill(self) -> None:
         """As the machine's failure would: nothing is finished."""
         self._process.kill()
-        self._process.wait(5)
+        self._process.wait(30)
 
     def ask_to_stop(self) -> None:
         self._process.terminate()

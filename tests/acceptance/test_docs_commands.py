@@ -34,7 +34,6 @@ for topic, done in made.items():
 """
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("name", PAGES)
 def test_every_command_of_a_page_does_what_the_page_says(
     name: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

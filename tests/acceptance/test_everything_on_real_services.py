@@ -31,8 +31,8 @@ ROLES = ("gateway", "engine", "trigger", "monitor", "worker", "scheduler")
 SCALED = "order-pick"  # done by the schedulers' workers alone
 BY_HTTP = 30
 PORTION = 20  # orders published at once
-START_S = 60.0  # twelve processes on two busy cores
-END_S = 60.0
+START_S = 120.0  # twelve processes on two busy cores
+END_S = 120.0
 
 
 @pytest.fixture
@@ -78,10 +78,9 @@ def start_by_http(gateways: list[Process], number: int) -> str:
 def publish(producer: Producer, topic: str, lines: list[bytes]) -> None:
     for number, line in enumerate(lines):
         producer.produce(topic, line, partition=number % 4)
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
 
 
-@pytest.mark.timeout(180)
 def test_one_of_each_role_dies_and_nothing_is_lost_or_done_twice(
     kafka: str, elasticsearch: str, postgresql: str, log: Log, names: Names, tmp_path: Path
 ) -> None:
@@ -134,9 +133,9 @@ def test_one_of_each_role_dies_and_nothing_is_lost_or_done_twice(
                 publish(producer, topic, portion)
                 started += [callers.submit(start_by_http, gateways, n) for n in range(BY_HTTP)[number :: len(portions) - 5]]
                 if victim := next(victims, None):
-                    wait_for("anything being under way when a process is to die", lambda: flows()["RUNNING"] > 0, 5)
+                    wait_for("anything being under way when a process is to die", lambda: flows()["RUNNING"] > 0)
                     victim.kill()
-            assert {one.result(30) for one in started} <= set(expected)
+            assert {one.result(60) for one in started} <= set(expected)
             try:
                 wait_for("the end of all flows", lambda: sum((now := flows()).values()) >= len(expected) and not now["RUNNING"], END_S)
             except AssertionError as error:

@@ -65,7 +65,6 @@ def workers_of(scheduler: Process) -> list[int]:
     return [line["pid"] for line in told(scheduler, "replica-started") if alive(line["pid"])]
 
 
-@pytest.mark.timeout(240)
 def test_workers_follow_the_backlog_and_whoever_dies_is_replaced(kafka: str, log: Log, tmp_path: Path) -> None:
     names, ledger = Names(f"scheduler-{uuid.uuid4().hex[:8]}"), tmp_path / "ledger"
     ledger.mkdir()
@@ -131,9 +130,9 @@ def test_workers_follow_the_backlog_and_whoever_dies_is_replaced(kafka: str, log
             assert len(orphans) >= 3, "one of each pool at least"
             assert SECRET not in "".join(Path(f"/proc/{pid}/cmdline").read_text() for pid in orphans)
             leader.kill()
-            wait_for("the orphans' end", lambda: not any(map(alive, orphans)), 8)
+            wait_for("the orphans' end", lambda: not any(map(alive, orphans)))
             assert not told(other, "replica-started"), "two schedulers' workers at a time"
-            wait_for("the other scheduler's workers", lambda: bool(told(other, "replica-started")), 20)
+            wait_for("the other scheduler's workers", lambda: bool(told(other, "replica-started")), 60)
 
             wait_for("the end of the backlog", lambda: not any(p["lag"] for p in client.workers()["pools"]), 60)
             wait_for("no more than Min workers", lambda: at_work() == 1 and len(workers_of(other)) == 3)
@@ -141,7 +140,7 @@ def test_workers_follow_the_backlog_and_whoever_dies_is_replaced(kafka: str, log
             # By hand.
             def sfc(*command: str) -> str:
                 process = processes.start(f"sfc-{len(processes.all)}", *command, SFC_URL=gateway.url)
-                assert process.exit_code(20) == 0, process.log
+                assert process.exit_code() == 0, process.log
                 return process.log
 
             assert "task:order-split is drained" in sfc("workers", "drain", "task:order-split")

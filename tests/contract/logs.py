@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from sfc.ports import Consumer, Log, Partition, Reader, Record, TopicSpec, Transaction
 
-DEADLINE_S = 30.0  # a broker may need a few seconds to rebalance; the embedded log needs none
+DEADLINE_S = 60.0  # a broker may need a few seconds to rebalance; the embedded log needs none
 
 
 class Backend:

@@ -21,7 +21,7 @@ def test_take_returns_in_time_when_there_is_nothing(log: Log) -> None:
     until(lambda: consumer.assignment() == {Partition(name, 0)}, consumer)
     began = time.monotonic()
     assert consumer.take(10, 0.2) == []
-    assert 0.15 < time.monotonic() - began < 2
+    assert 0.15 < time.monotonic() - began < 10
     consumer.close()
 
 

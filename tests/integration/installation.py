@@ -45,7 +45,7 @@ class Installation:
                 pass
         finally:
             outbox.close()
-        assert self.definitions.wait_for(self.registry.definitions_end(), 10.0)
+        assert self.definitions.wait_for(self.registry.definitions_end(), 60)
 
     def start(self, blueprint: str, rest: str, input: Any) -> str:
         """The flow's id."""
@@ -53,7 +53,7 @@ class Installation:
         self.appender.append(flow, start_command(self.definitions, blueprint, input))
         return flow
 
-    def end_of(self, flow: str, timeout_s: float = 30.0) -> FlowDocument:
+    def end_of(self, flow: str, timeout_s: float = 60.0) -> FlowDocument:
         """Waits for the flow's end."""
 
         def found() -> FlowDocument | None:

@@ -91,7 +91,6 @@ def blueprint(name: str, resource: str, **section: Any) -> dict[str, Any]:
     return {"StartAt": "Work", "States": {"Work": work}, "Sfc": {"Name": name, **section}}
 
 
-@pytest.mark.timeout(120)
 def test_an_exception_fails_the_attempt_with_its_class_and_nothing_else(shop: Shop) -> None:
     shop.deploy({"Name": "price"}, blueprint("pricing", "task:price"))
     worker = shop.processes.start("worker", "worker", "pricing", "--no-common")
@@ -105,7 +104,6 @@ def test_an_exception_fails_the_attempt_with_its_class_and_nothing_else(shop: Sh
     assert (shop.end_of(missing)["error"], worker.alive) == ("KeyError", True)
 
 
-@pytest.mark.timeout(120)
 def test_of_two_answers_the_first_counts_and_the_second_is_dropped_and_counted(shop: Shop, kafka: str) -> None:
     shop.deploy({"Name": "twice"}, blueprint("doubling", "task:twice"))
     before = shop.client.stats()["replies_dropped"]
@@ -116,11 +114,10 @@ def test_of_two_answers_the_first_counts_and_the_second_is_dropped_and_counted(s
         assert [event["output"] for event in shop.client.history(flow) if event["name"] == "TaskSucceeded"] == ["first"]
     wait_for("the second answers' being counted", lambda: shop.client.stats()["replies_dropped"] == before + FLOWS)
     stats = shop.processes.start("stats", "stats", SFC_URL=shop.url)
-    assert stats.exit_code(30) == 0, stats.log
+    assert stats.exit_code(60) == 0, stats.log
     assert re.search(rf"replies dropped\s+{before + FLOWS}\b", stats.log)
 
 
-@pytest.mark.timeout(120)
 def test_the_worker_of_a_specific_blueprint_does_its_tasks_and_calls_and_says_what_it_lacks(shop: Shop) -> None:
     with serving() as service:
         service.answer = lambda asked: Said(body={"paid": asked.headers["authorization"].endswith(SECRET)})

@@ -51,7 +51,7 @@ class Gateways:
         end = self.log.ends([partition], committed=stable)[partition]
         reader = self.log.reader({partition: 0})
         found: list[Any] = []
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while reader.position(partition) < end:
             assert time.monotonic() < deadline, "an open transaction holds the reader up"
             found += [decode_definition(r.value) for r in reader.take(1000, 0.1) if r.value is not None]
@@ -83,7 +83,6 @@ def gateways(kafka: str, postgresql_server: str, tmp_path_factory: pytest.TempPa
     log.close()
 
 
-@pytest.mark.timeout(120)
 def test_gateways_that_edit_at_once_publish_every_revision_in_order(gateways: Gateways) -> None:
     def edit(n: int) -> list[float]:
         took = []
@@ -110,13 +109,12 @@ def test_gateways_that_edit_at_once_publish_every_revision_in_order(gateways: Ga
             assert client.task("shared")["current"] == 16
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("dies", ["before-publishing", "before-the-commit", "before-marking"])
 def test_what_a_killed_gateway_had_saved_the_other_publishes(gateways: Gateways, dies: str) -> None:
     task = f"orphan-{dies}"
     process = gateways.processes.start_python(dies, str(DYING), dies, task)
     assert process.exit_code(60) == -signal.SIGKILL, process.log
-    wait_for("the other gateway's having published it", lambda: bool(gateways.heads(task)), 30)
+    wait_for("the other gateway's having published it", lambda: bool(gateways.heads(task)), 60)
     heads = gateways.heads(task)
     assert {head.current for head in heads} == {1}
     with gateways.client(0) as client:
@@ -124,7 +122,6 @@ def test_what_a_killed_gateway_had_saved_the_other_publishes(gateways: Gateways,
     assert gateways.heads(task)[-1].current == 2
 
 
-@pytest.mark.timeout(120)
 def test_a_gateway_that_was_stopped_and_goes_on_does_no_harm(gateways: Gateways) -> None:
     first, second = gateways.both
     with gateways.client(0) as one, gateways.client(1) as two:
@@ -140,7 +137,6 @@ def test_a_gateway_that_was_stopped_and_goes_on_does_no_harm(gateways: Gateways)
     assert second.ready
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("stopped_before", ["the-commit", "the-commit-with-all-sent"])
 def test_a_gateway_that_is_stopped_within_its_transaction_is_fenced(gateways: Gateways, stopped_before: str) -> None:
     """It has the turn, and its records are in its producer or with the brokers; it wakes when another gateway has published a newer
@@ -184,7 +180,6 @@ def out_of_order(url: str) -> Iterator[None]:
     engine.dispose()
 
 
-@pytest.mark.timeout(120)
 def test_a_gateway_outlives_its_database_and_says_when_to_come_back(gateways: Gateways) -> None:
     with out_of_order(gateways.database):
         with pytest.raises(urllib.error.HTTPError) as told:
@@ -193,17 +188,16 @@ def test_a_gateway_outlives_its_database_and_says_when_to_come_back(gateways: Ga
         assert int(told.value.headers["Retry-After"]) > 0
         assert b"registry-unavailable" in told.value.read()
         assert urllib.request.urlopen(f"{gateways.both[0].url}/livez", timeout=5).status == 200
-    wait_for("both gateways being ready again", lambda: all(p.ready for p in gateways.both), 30)
+    wait_for("both gateways being ready again", lambda: all(p.ready for p in gateways.both), 60)
     with gateways.client(0) as client:
         assert client.deploy([{"Name": "afterwards"}])[0]["version"] == 1
 
 
-@pytest.mark.timeout(60)
 def test_a_gateway_waits_for_its_database(gateways: Gateways, tmp_path: Path) -> None:
     url = make_url(gateways.database).set(database="nowhere", username="ann", password="secret")
     absent = url.update_query_dict({"host": "127.0.0.1", "port": "1"}).render_as_string(hide_password=False)
     process = gateways.processes.start("waiting", "gateway", SFC_DATABASE=absent, SFC_DATA=str(tmp_path / "data"))
-    wait_for("a word on the database", lambda: "does not answer" in process.log, 30)
+    wait_for("a word on the database", lambda: "does not answer" in process.log, 60)
     assert process.alive, "it keeps trying"
     assert "SFC_DATABASE" in process.log
     assert "secret" not in process.log

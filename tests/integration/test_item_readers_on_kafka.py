@@ -39,7 +39,6 @@ def blueprint(name: str, reader: dict[str, Any], resources: dict[str, str] | Non
     return {"StartAt": "Each", "States": states, "Sfc": {"Name": name, **({"Resources": resources} if resources else {})}}
 
 
-@pytest.mark.timeout(120)
 def test_a_range_of_a_topic_and_a_file_are_gone_over(sfc: Installation, tmp_path: Path) -> None:
     topic = f"orders-{uuid.uuid4().hex[:8]}"
     sfc.site.log.create([TopicSpec(topic, 1)])
@@ -76,7 +75,6 @@ def writing(name: str, writer: dict[str, Any]) -> dict[str, Any]:
     return {**document, "States": {**document["States"], "Each": each}}
 
 
-@pytest.mark.timeout(120)
 def test_more_items_than_a_page_has_are_gone_over_and_written_to_files_and_to_a_topic(sfc: Installation, tmp_path: Path) -> None:
     numbers = list(range(1_300))
     (tmp_path / "numbers.jsonl").write_text("".join(f"{n}\n" for n in numbers))

@@ -17,7 +17,7 @@ from sfc.errors import LogError, ProducerFailed, RecordTooLarge, TopicMissing, T
 from sfc.ports import Consumer, Log, Partition, Position, Reader, Record, TopicSpec
 from sfc.wire.partition import partition_of
 
-DEADLINE_S = 15.0
+DEADLINE_S = 60.0
 
 
 @pytest.fixture

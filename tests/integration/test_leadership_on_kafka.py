@@ -46,7 +46,7 @@ def candidates(kafka: str) -> tuple[Candidate, Candidate]:
 
 
 def until(what: Callable[[], bool], *stepped: Candidate) -> None:
-    deadline = time.monotonic() + 45
+    deadline = time.monotonic() + 60
     while not what():
         assert time.monotonic() < deadline, "it did not come to that in time"
         for candidate in stepped:

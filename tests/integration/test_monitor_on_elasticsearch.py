@@ -86,17 +86,17 @@ def test_a_monitor_that_is_killed_in_mid_bulk_loses_and_doubles_nothing(
             for life, bulk in enumerate((1, 2)):  # what each life has written is in the index, and it knows nothing of it
                 proxy.swallow(bulk)
                 monitor = processes.start(f"monitor-{life}", "monitor")
-                assert proxy.swallowed.wait(30), f"{monitor.log}\nno bulk request {bulk} was answered in 30 s"
+                assert proxy.swallowed.wait(60), f"{monitor.log}\nno bulk request {bulk} was answered in 60 s"
                 monitor.kill()
             proxy.pass_all()
             monitor = processes.start("monitor", "monitor")
-            wait_for("the whole log's being indexed", lambda: index.positions() == ends, 40)
+            wait_for("the whole log's being indexed", lambda: index.positions() == ends, 60)
             make_searchable(elasticsearch, namespace)
             assert answers(index) == expected
             assert [index.history(flow) for flow in flows] == histories
 
             rebuilt = processes.start("rebuild", "monitor", "rebuild")
-            assert rebuilt.exit_code(40) == 0, rebuilt.log
+            assert rebuilt.exit_code(60) == 0, rebuilt.log
             assert "rebuilt the flow index from" in rebuilt.log
             second = ElasticsearchFlowIndex(elasticsearch, namespace)
             assert answers(second) == expected

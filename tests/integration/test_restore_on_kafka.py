@@ -101,7 +101,6 @@ def takings(engine: Process) -> list[dict[str, Any]]:
     return [{"cold": cold, "records": int(records), "shard": int(shard)} for cold, records, shard in found]
 
 
-@pytest.mark.timeout(300)
 def test_an_engine_that_was_killed_reads_what_its_store_has_not(world: World, tmp_path: Path) -> None:
     mine = {"SFC_ENGINE_SHARDS": f"0-{SHARDS - 1}"}
     with Processes(tmp_path, world.settings) as processes:
@@ -136,16 +135,15 @@ def test_an_engine_that_was_killed_reads_what_its_store_has_not(world: World, tm
         assert [one["cold"] for one in takings(cold)] == ["no checkpoint"] * SHARDS
 
 
-@pytest.mark.timeout(300)
 def test_a_standby_takes_the_shards_of_a_dead_engine_warm(world: World, tmp_path: Path) -> None:
     with Processes(tmp_path, world.settings) as processes:
         engines = [processes.start(f"engine-{n}", "engine", "--standby", SFC_INSTANCE=f"engine-{n}") for n in (1, 2)]
-        wait_for("both having a shard", lambda: all(e.ready and metric(e, "sfc_shards_owned") == 1 for e in engines), 40)
+        wait_for("both having a shard", lambda: all(e.ready and metric(e, "sfc_shards_owned") == 1 for e in engines), 60)
         world.start(*(f"nap:{n}" for n in range(2_000)), wait=False)
         wait_for("all flows being started", world.committed, 60)
         wait_for("the second having followed the first", lambda: metric(engines[1], "sfc_standby_behind") == 0)
         engines[0].kill()
-        wait_for("the second having both", lambda: metric(engines[1], "sfc_shards_owned") == 2, 40)
+        wait_for("the second having both", lambda: metric(engines[1], "sfc_shards_owned") == 2, 60)
         last = takings(engines[1])[-1]
         assert last["cold"] == ""
         assert last["records"] < 500
@@ -153,7 +151,6 @@ def test_a_standby_takes_the_shards_of_a_dead_engine_warm(world: World, tmp_path
         wait_for("both shards going on", lambda: world.answered(*(f"quick:{n}" for n in range(10))))
 
 
-@pytest.mark.timeout(300)
 def test_a_command_that_kills_the_process_stops_its_shard_alone_until_it_is_skipped(world: World, tmp_path: Path) -> None:
     poison = "quick:poison"
     shard = partition_of(poison.encode(), SHARDS)
@@ -177,6 +174,6 @@ def test_a_command_that_kills_the_process_stops_its_shard_alone_until_it_is_skip
         skip = processes.start("skip", "doctor", "--skip", f"{shard}@{found[1]}")
         assert skip.exit_code(60) == 0, skip.log
         assert poison in skip.log
-        wait_for("the shard going on", lambda: world.answered(*flows), 40)
+        wait_for("the shard going on", lambda: world.answered(*flows), 60)
         assert engine.alive
     assert {world.answers[f].status for f in flows} == {"SUCCEEDED"}

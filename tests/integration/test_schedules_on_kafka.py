@@ -31,7 +31,6 @@ def dies(*_args: Any) -> None:
     raise Died
 
 
-@pytest.mark.timeout(120)
 def test_each_tick_starts_one_flow_over_two_roles_one_of_which_dies(kafka: str, postgresql: str, tmp_path: Path) -> None:
     clock = StillClock(1_800_000_000_000 // MINUTE * MINUTE)
     with installation(kafka, tmp_path, database=postgresql, registry_clock=clock) as sfc:

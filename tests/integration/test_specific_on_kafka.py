@@ -66,7 +66,6 @@ def scheduled(history: list[HistoryRecord]) -> list[tuple[str, str]]:
     return [(event.task, event.token) for one in history for event in one.events if isinstance(event, e.TaskScheduled)]
 
 
-@pytest.mark.timeout(120)
 def test_no_job_is_lost_when_a_blueprint_moves_to_workers_of_its_own_and_back(sfc: Installation, shop: Service) -> None:
     site, names, definitions, work = sfc.site, sfc.site.names, sfc.definitions, Work()
     shop.answer = lambda asked: Said(body={"called": True})

@@ -49,7 +49,7 @@ class Site:
         self.until(lambda: self.lane.ready)
 
     def until(self, done: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 45
+        deadline = time.monotonic() + 60
         while not done():
             assert time.monotonic() < deadline, f"it did not come to that in time: {self.answers}, {self.lane.stopped}"
             self.lane.step(0.02)

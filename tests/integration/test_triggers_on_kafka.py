@@ -51,7 +51,7 @@ def test_what_comes_after_the_deploy_starts_one_flow_each_over_pause_edit_and_ha
     flows: list[str] = []
 
     def until(done: Callable[[], bool], *roles: TriggerRole) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not done():
             for role in roles:
                 role.step(0.02)

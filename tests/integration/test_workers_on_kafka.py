@@ -52,7 +52,7 @@ class Site:
         """Until so many jobs are answered; those that were done twice have two."""
         reader = self.log.reader({Partition(self.names.commands, n): 0 for n in range(4)})
         found: list[Record] = []
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 60
         while len({record.key for record in found}) < count:
             step()
             found += reader.take(1_000, 0.05)
@@ -110,7 +110,7 @@ def test_jobs_of_a_worker_that_died_are_done_by_another(site: Site, monkeypatch:
     monkeypatch.setattr(Intake, "_commit", lambda intake, partitions, wait=True: None)  # it dies before it commits
     first = Worker(site.log, site.names, {"hello": Handler("hello", hello, True, False)}, pumps=False)
     site.jobs()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not first.counts.completed:
         first.step(0.05)
         assert time.monotonic() < deadline

@@ -162,7 +162,7 @@ def test_the_development_endpoints_are_absent_elsewhere(gateway: Any) -> None:
 def test_the_server_listens_at_once_and_a_taken_address_is_said(gateway: Any) -> None:
     began = time.monotonic()
     server = serve(gateway.app(), "127.0.0.1", 0)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     with pytest.raises(BadInput, match=f"can't listen on 127.0.0.1:{server.port}"):
         serve(gateway.app(), "127.0.0.1", server.port)
     server.stop()

@@ -33,7 +33,7 @@ def shop(gateway: Any, *holds: SubjectHold, status: str = "enabled") -> None:
         producer.send(gateway.names.definitions, encode_definition(definition), key_of(definition).encode(), None, 0)
     producer.flush()
     partition = Partition(gateway.names.definitions, 0)
-    assert gateway.definitions.wait_for(gateway.log.ends([partition])[partition], 5.0)
+    assert gateway.definitions.wait_for(gateway.log.ends([partition])[partition], 60)
 
 
 def index(gateway: Any, flow: str, state: str, paused_by: list[str] | None = None, status: str = "RUNNING") -> None:

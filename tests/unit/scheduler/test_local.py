@@ -42,7 +42,7 @@ DYING = "import sys; print('there is no database', file=sys.stderr); sys.exit(3)
 
 
 def until(what: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 45
     while not (found := what()):
         assert time.monotonic() < deadline, "it did not come to that in time"
         time.sleep(0.01)

@@ -152,7 +152,7 @@ class Site:
         ]
         before = self.worker.counts.finished
         self._producer.send(NAMES.jobs, json.dumps(given).encode(), b"shop:1", head, 0)
-        until_s = time.monotonic() + 10
+        until_s = time.monotonic() + 30
         while self.worker.counts.finished == before:
             self.worker.step(0.005)
             assert time.monotonic() < until_s, "no answer came"

@@ -68,7 +68,7 @@ class Shop:
         self.bench.define(BlueprintVersion(name, 1, f"h-{name}", {"StartAt": next(iter(states)), "States": states, "Sfc": {"Name": name}}))
         self.bench.define(BlueprintHead(name, 1, "enabled", 1))
         self.bench.start(f"{name}:1", given)
-        before, until_s = len(self.bench.answers), time.monotonic() + 10
+        before, until_s = len(self.bench.answers), time.monotonic() + 30
 
         def done() -> bool:
             self.definitions.step(0)

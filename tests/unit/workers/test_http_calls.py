@@ -201,17 +201,17 @@ def test_a_retry_after_beyond_the_deadline_or_the_longest_wait_fails_at_once(
     service.answer = lambda asked: Said(503, headers={"Retry-After": asks_s})
     since_s = time.monotonic()
     assert site.do({"Url": service.url, "RetryOn": ["5xx"]}, seconds=seconds).error == "Http.503"
-    assert time.monotonic() - since_s < 2
+    assert time.monotonic() - since_s < 10
     assert len(service.asked) == 1
 
 
 def test_a_call_has_a_time_of_its_own(service: Service, site: Site) -> None:
-    service.answer = lambda asked: Said(after_s=1.5)
+    service.answer = lambda asked: Said(after_s=5)
     since_s = time.monotonic()
     outcome = site.do({"Url": service.url + "/slow?key=1", "TimeoutSeconds": 1})
     assert outcome.error == "States.Http.Socket"
     assert outcome.cause == f"POST {service.url}/slow: no answer within 1 s"
-    assert time.monotonic() - since_s < 1.4
+    assert time.monotonic() - since_s < 4
 
 
 def test_nothing_is_answered_after_the_deadline_though_the_call_may_last_longer(service: Service, site: Site) -> None:

@@ -87,7 +87,7 @@ async def echo(job: Job) -> Any:
     return job.input
 
 
-def until(worker: Worker, done: Callable[[], object], timeout_s: float = 15.0) -> None:
+def until(worker: Worker, done: Callable[[], object], timeout_s: float = 45.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not done():
         worker.step(0.005)
