@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
-START_S = 30.0  # a busy machine's; an idle one needs two
+START_S = 90.0  # a busy machine's; an idle one needs two
 SFC = str(Path(sys.executable).parent / "sfc")
 
 

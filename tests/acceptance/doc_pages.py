@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROLES = ("dev", "gateway", "engine", "trigger", "monitor", "worker", "scheduler")
 LOOKS = re.compile(r"sfc (stats|explain|audit|doctor|[a-z-]+ (list|show|history|versions)|demo)\b|curl ")
 """What may be asked again until the answer is there."""
-LOOK_S = 25.0
+LOOK_S = 60.0
 WRONG_USAGE = 2
 SHELL_ONLY = re.compile(r"[|<>;&`]|\$\(")
 _COMMENT = re.compile(r"^\s*<!-- (file|not run): (.+?) -->\s*$")

@@ -28,7 +28,7 @@ from tests.integration.installation import Installation, installation
 
 SHARDS = 4
 ROOT = Path(__file__).parents[2]
-END_S = 45.0
+END_S = 120.0
 
 
 class Watcher:
