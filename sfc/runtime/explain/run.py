@@ -92,8 +92,11 @@ def _going_on(flow: Flow) -> list[str]:
         return []
     if not flow.branches:
         return ["start it anew: what it carried was too large to be kept, and it can't be redriven"]
-    redrive = f"sfc flows redrive {flow.id}"
-    return [redrive if flow.status == "ABORTED" else f"after mending the cause: {redrive}"]
+    first = "" if flow.status == "ABORTED" else "after mending the cause: "
+    if flow.parent is not None:
+        alone = f"sfc flows redrive {flow.id} runs this one alone to its end, and the flow above does not hear of it"
+        return [f"{first}sfc flows redrive {flow.parent.flow}, the flow above, once it has ended: it starts this one anew", alone]
+    return [f"{first}sfc flows redrive {flow.id}"]
 
 
 def _holds(flow: Flow, definitions: Definitions, facts: Facts) -> list[Reason]:

@@ -44,7 +44,10 @@ def test_the_flow_of_a_blueprint_state_that_failed_is_named(scene: Scene) -> Non
     ended, where = scene.explain("trusts:1").reasons
     assert (ended.code, where.code) == ("ended", "child-failed")
     assert where.said == f"the flow of 'Child' failed: {where.child}: Planned: for the test"
-    assert [r.code for r in scene.explain(where.child).reasons] == ["ended"]
+    (why,) = scene.explain(where.child).reasons
+    assert (why.code, len(why.do)) == ("ended", 2)
+    assert why.do[0] == "after mending the cause: sfc flows redrive trusts:1, the flow above, once it has ended: it starts this one anew"
+    assert f"sfc flows redrive {where.child} runs this one alone" in why.do[1]
 
 
 def test_a_failed_reader_is_told_by_the_flows_own_error_without_a_child(scene: Scene) -> None:
