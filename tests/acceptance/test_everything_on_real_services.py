@@ -31,7 +31,7 @@ ROLES = ("gateway", "engine", "trigger", "monitor", "worker", "scheduler")
 SCALED = "order-pick"  # done by the schedulers' workers alone
 BY_HTTP = 30
 PORTION = 20  # orders published at once
-START_S = 120.0  # twelve processes on two busy cores
+START_S = 180.0  # twelve processes on two busy cores
 END_S = 120.0
 
 
