@@ -13,6 +13,7 @@ from sfc.cli.demo_checks import Check, Snapshot, compare, snapshot
 from sfc.cli.documents import is_task
 from sfc.cli.output import Column
 from sfc.registry.documents import load_documents
+from sfc.words import fine_duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -214,8 +215,8 @@ def _report(console: Console, play: _Play, checks: list[Check], kept: str) -> in
                 Column("state", lambda r: str(r["state"])),
                 Column("entered", lambda r: str(r["entered"]), "right"),
                 Column("retries", lambda r: str(r["retries"]), "right"),
-                Column("mean", lambda r: output.duration(r["mean_ms"]), "right"),
-                Column("p95", lambda r: output.duration(r["p95_ms"]), "right"),
+                Column("mean", lambda r: fine_duration(r["mean_ms"]), "right"),
+                Column("p95", lambda r: fine_duration(r["p95_ms"]), "right"),
             ],
         )
     )

@@ -12,6 +12,7 @@ import typer
 from sfc.cli import bulk, context, output, starts
 from sfc.cli.context import Json, Reason
 from sfc.cli.output import Column
+from sfc.words import fine_duration
 
 if TYPE_CHECKING:
     from sfc.client import Client
@@ -41,7 +42,7 @@ def took(flow: Mapping[str, Any]) -> str:
     """How long the flow took, or runs."""
     started = flow.get("started_ms") or 0
     ended = flow.get("ended_ms") or 0
-    return output.duration(max(0, (ended or int(time.time() * 1000)) - started)) if started else ""
+    return fine_duration(max(0, (ended or int(time.time() * 1000)) - started)) if started else ""
 
 
 def status_of(flow: Mapping[str, Any]) -> str:
@@ -179,7 +180,7 @@ def _detail(event: Mapping[str, Any], left_out: set[str]) -> str:
 def _said(name: str, value: Any) -> str:
     if name in ("due_ms", "keep_until_ms", "heartbeat_due_ms", "since_ms"):
         return output.local_time(value) or "none"
-    return output.duration(value) if name.endswith("_ms") else output.shortened(value, 60)
+    return fine_duration(value) if name.endswith("_ms") else output.shortened(value, 60)
 
 
 @app.command()

@@ -164,22 +164,6 @@ def local_time(time_ms: Any) -> str:
     return moment.strftime("%m-%d %H:%M:%S" if moment.year == now.year else "%Y-%m-%d %H:%M")
 
 
-def duration(ms: float) -> str:
-    """Milliseconds as people say them: 3 ms, 1.2 s, 4 min 5 s, 2 h 3 min, 5 d 1 h."""
-    if ms < 1000:
-        return f"{ms:.0f} ms"
-    if ms < 60_000:
-        return f"{ms / 1000:.1f} s"
-    minutes, seconds = divmod(round(ms / 1000), 60)
-    if minutes < 60:
-        return f"{minutes} min {seconds} s"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes} min"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h"
-
-
 def shortened(value: Any, characters_max: int = 100) -> str:
     """A value as JSON on one line, cut."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -9,6 +9,7 @@ import typer
 
 from sfc.cli import context
 from sfc.cli.context import Json
+from sfc.words import fine_duration
 
 FLOW_STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
@@ -47,7 +48,7 @@ def stats(
             for title in ("entered", "completed", "failed", "retries")
         ]
         columns += [
-            Column(title, lambda r, title=title: output.duration(r.get(f"{title}_ms", 0)), "right")  # type: ignore[misc]
+            Column(title, lambda r, title=title: fine_duration(r.get(f"{title}_ms", 0)), "right")  # type: ignore[misc]
             for title in ("mean", "p50", "p95")
         ]
         output.print_rows(states, columns, as_json=False, none="")

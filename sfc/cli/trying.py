@@ -10,6 +10,7 @@ import typer
 
 from sfc.cli import exits
 from sfc.cli.context import Json
+from sfc.words import fine_duration
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -140,7 +141,7 @@ def step(
             lines.append(("variables", _shown(made.variables)))
         lines += [("error", made.error or ""), ("cause", made.cause or "")]
         if made.retrier is not None:
-            lines.append(("retry", f"Retry[{made.retrier}] tries again after {output.duration((made.retry_seconds or 0) * 1000)}"))
+            lines.append(("retry", f"Retry[{made.retrier}] tries again after {fine_duration((made.retry_seconds or 0) * 1000)}"))
         if made.catcher is not None:
             lines.append(("caught by", f"Catch[{made.catcher}]"))
         output.card(f"{made.state} ({made.kind})", lines)
@@ -183,16 +184,16 @@ def _shown(value: Any) -> str:
 def _print_path(outcome: Outcome, *, verbose: bool) -> None:
     from dataclasses import asdict
 
-    from sfc.cli.output import Column, duration, print_rows
+    from sfc.cli.output import Column, print_rows
     from sfc.testing.visits import visits_of
 
     rows = [{**asdict(visit), "number": n} for n, visit in enumerate(visits_of(outcome.history), 1)]
     columns: list[Column] = [
         Column("#", lambda v: str(v["number"]), "right", "dim"),
-        Column("after", lambda v: duration(v["seconds"] * 1000), "right", whole=True),
+        Column("after", lambda v: fine_duration(v["seconds"] * 1000), "right", whole=True),
         Column("state", lambda v: v["state"], whole=True),
         Column("type", lambda v: v["kind"]),
-        Column("took", lambda v: "" if v["took"] is None else duration(v["took"] * 1000), "right", whole=True),
+        Column("took", lambda v: "" if v["took"] is None else fine_duration(v["took"] * 1000), "right", whole=True),
         Column("tries", lambda v: str(v["attempts"] or ""), "right"),
         Column("then", lambda v: v["left"] or (f"failed: {v['error']}" if v["error"] else "stopped")),
     ]
@@ -205,9 +206,9 @@ def _print_path(outcome: Outcome, *, verbose: bool) -> None:
 
 
 def _print_end(outcome: Outcome) -> None:
-    from sfc.cli.output import card, duration
+    from sfc.cli.output import card
 
-    lines = [("status", outcome.status), ("took", f"{duration(outcome.seconds * 1000)} of its own time")]
+    lines = [("status", outcome.status), ("took", f"{fine_duration(outcome.seconds * 1000)} of its own time")]
     if outcome.status == "SUCCEEDED":
         lines.append(("output", _shown(outcome.output)))
     card(outcome.id, [*lines, ("error", outcome.error or ""), ("cause", outcome.cause or "")])
@@ -230,7 +231,7 @@ def _print_results(results: Iterable[Result], suites: list[Suite]) -> None:
     from sfc.cli import output
 
     rows = [
-        {"file": r.file, "case": r.name, "result": "passed" if r.passed else "FAILED", "took": output.duration(r.took * 1000)}
+        {"file": r.file, "case": r.name, "result": "passed" if r.passed else "FAILED", "took": fine_duration(r.took * 1000)}
         for r in results
     ]
     columns = [_plain("file"), _plain("case"), _plain("result"), _plain("took")]

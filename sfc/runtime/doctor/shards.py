@@ -8,11 +8,11 @@ from sfc.runtime.audit.reading import interval_of
 from sfc.runtime.definitions import Definitions
 from sfc.runtime.doctor.diagnosis import Diagnosis
 from sfc.runtime.explain.facts import Facts, ShardView
-from sfc.runtime.explain.words import duration, many
 from sfc.runtime.pools import lags, pools_of
 from sfc.runtime.shard_records import TAIL_RECORDS, between
 from sfc.wire.state import shard_key
 from sfc.wire.topics import Names
+from sfc.words import duration, many
 
 SLOW_MS = 5_000
 

@@ -14,8 +14,8 @@ from sfc.runtime.explain.facts import Facts, ShardView
 from sfc.runtime.explain.failures import History, where_it_failed
 from sfc.runtime.explain.shards import monitor_reason, shard_reasons
 from sfc.runtime.explain.waits import awaited_children, waits_of
-from sfc.runtime.explain.words import duration
 from sfc.wire.history import summarise
+from sfc.words import duration
 
 CHILDREN_MAX = 10
 _BY_ITSELF = frozenset(

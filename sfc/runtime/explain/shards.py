@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sfc.runtime.explain.explanation import Reason
 from sfc.runtime.explain.facts import Facts, ShardView
-from sfc.runtime.explain.words import duration, many
+from sfc.words import duration, many
 
 SLOW_MS = 5_000  # a command waits no longer where all is well
 

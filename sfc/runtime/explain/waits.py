@@ -15,8 +15,8 @@ from sfc.engine.spread import jobs_of
 from sfc.ports import TopicSpec
 from sfc.runtime.explain.explanation import Reason
 from sfc.runtime.explain.facts import Facts, GroupView
-from sfc.runtime.explain.words import duration, many
 from sfc.runtime.topics import creating
+from sfc.words import duration, many
 
 LATE_MS = 5_000
 CHILDREN_MAX = 3  # of one distributed Map that are explained

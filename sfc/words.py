@@ -1,4 +1,4 @@
-"""Times as people say them."""
+"""Times and numbers as people say them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,15 @@ def duration(ms: int) -> str:
         return f"{hours} h {minutes} min"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h"
+
+
+def fine_duration(ms: float) -> str:
+    """3 ms, 1.2 s, and from a minute on as ``duration``."""
+    if ms < 1000:
+        return f"{ms:.0f} ms"
+    if ms < 60_000:
+        return f"{ms / 1000:.1f} s"
+    return duration(round(ms))
 
 
 def many(count: int, what: str) -> str:
