@@ -184,6 +184,10 @@ class Log(Protocol):
     def ends(self, partitions: Sequence[Partition], *, committed: bool = True) -> dict[Partition, int]:
         """End offsets: the last stable offset, or with ``committed=False`` the high watermark."""
 
+    def ask_end(self, partition: Partition) -> Callable[[], int | None]:
+        """Asks for the end, that of open transactions included, and waits for nothing. What is returned gives what a broker has said
+        since: None as long as none has, and when none will."""
+
     def starts(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """Log start offsets: the first offset that is still there."""
 

@@ -7,11 +7,11 @@ it gives every key its last value again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 
-from sfc.errors import LogError
 from sfc.ports import Clock, Log, Partition
 from sfc.wire.topics import DAY_MS, Names
 
@@ -84,8 +84,9 @@ def why_not(found: Checkpoint | None, place: Place, start: int, end: int, now_ms
 class Progress:
     """The checkpoints of a shard while its lane commits.
 
-    The end of the partition is asked for before a commit, and counts when that commit has succeeded: until then nobody else had
-    taken the shard, so what stood below it was ours, or older. Asked for afterwards, it might have a successor's records below it.
+    The end of the partition is asked for before one commit and counts with a later one that begins after the answer, when that has
+    succeeded: until then nobody else had taken the shard, so what stood below it was ours, or older. Nobody waits for the answer: a
+    lane would stand still meanwhile.
     """
 
     def __init__(self, place: Place, log: Log, partition: Partition, clock: Clock) -> None:
@@ -96,6 +97,8 @@ class Progress:
         self._due_s = clock.monotonic_s() + EACH_S
         self._old_s = clock.monotonic_s() + self._young_s
         self._records = 0
+        self._end: Callable[[], int | None] = _nothing
+        self._asked_ms = 0
 
     @property
     def _young_s(self) -> float:
@@ -107,18 +110,24 @@ class Progress:
         return self._clock.monotonic_s() > self._old_s
 
     def before_commit(self, records: int, interval: int) -> bytes | None:
-        """The checkpoint to store together with what the coming commit changes; None while none is due. ``records``: about how many the
-        commit appends to ``sfc.state``; ``interval``: its number."""
+        """The checkpoint to store together with what the coming commit changes; None while none is due, or the log has not answered.
+        ``records``: about how many the commit appends to ``sfc.state``; ``interval``: its number."""
         self._records += records
         now_s = self._clock.monotonic_s()
-        if now_s < self._due_s and self._records < EACH_RECORDS:
+        end = self._end()
+        if end is None and (now_s >= self._due_s or (self._records >= EACH_RECORDS and self._end is _nothing)):
+            self._due_s = now_s + EACH_S  # asked again then, should nobody answer
+            self._old_s = max(self._old_s, self._due_s)
+            self._records = 0
+            self._asked_ms = self._clock.now_ms()
+            self._end = self._log.ask_end(self._partition)
+            end = self._end()
+        if end is None:
             return None
-        self._due_s = now_s + EACH_S
+        self._end = _nothing
         self._old_s = now_s + self._young_s
-        self._records = 0
-        at_ms = self._clock.now_ms()
-        try:
-            end = self._log.ends([self._partition], committed=False)[self._partition]
-        except LogError:
-            return None  # the next one is in time
-        return self._place.checkpoint(end, interval, at_ms)
+        return self._place.checkpoint(end, interval, self._asked_ms)
+
+
+def _nothing() -> None:
+    """Nothing was asked."""

@@ -204,6 +204,13 @@ def test_a_reader_moves_over_the_gap_of_an_aborted_transaction(log: Log) -> None
     reader.close()
 
 
+def test_the_end_of_a_partition_that_is_not_there_is_never_told(log: Log) -> None:
+    told = log.ask_end(Partition(f"{group()}.nowhere", 0))
+    here = log.ask_end(Partition(topic(log), 0))
+    until(lambda: here() == 0)
+    assert told() is None
+
+
 def test_only_an_uncommitted_reader_sees_open_records(log: Log) -> None:
     name = topic(log)
     at = Partition(name, 0)
@@ -215,6 +222,9 @@ def test_only_an_uncommitted_reader_sees_open_records(log: Log) -> None:
     publish(log, name, b"behind")
     assert log.ends([at]) == {at: 1}
     assert log.ends([at], committed=False) == {at: 3}
+    told = log.ask_end(at)
+    until(lambda: told() is not None)
+    assert told() == 3
     assert everything(log, name, held=True) == [b"plain"]
     assert everything(log, name, committed=False) == [b"plain", b"open", b"behind"]
     reader = log.reader({at: 0})

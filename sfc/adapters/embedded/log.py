@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from sfc.adapters.embedded.consumers import EmbeddedConsumer, EmbeddedReader
 from sfc.adapters.embedded.producers import EmbeddedProducer, EmbeddedTransaction
 from sfc.adapters.embedded.sqlite import SqliteStorage
 from sfc.adapters.embedded.storage import MemoryStorage, Storage
+from sfc.errors import TopicMissing
 from sfc.ports import Clock, GroupMember, Partition, Position, TopicInfo, TopicSpec
 
 
@@ -67,6 +69,12 @@ class EmbeddedLog:
         with self._broker.lock:
             logs = [self._broker.partition(at) for at in partitions]
             return {log.at: log.stable if committed else log.end for log in logs}
+
+    def ask_end(self, partition: Partition) -> Callable[[], int | None]:
+        with suppress(TopicMissing):
+            end = self.ends([partition], committed=False)[partition]
+            return lambda: end
+        return lambda: None
 
     def starts(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         with self._broker.lock:

@@ -106,6 +106,19 @@ class Admin:
     def ends(self, partitions: Sequence[Partition], *, committed: bool) -> dict[Partition, int]:
         return self._offsets(partitions, _LATEST, committed=committed)
 
+    def ask_end(self, partition: Partition) -> Callable[[], int | None]:
+        asked = {TopicPartition(partition.topic, partition.number): _LATEST}
+        isolation = IsolationLevel.READ_UNCOMMITTED
+        (future,) = self._client.list_offsets(asked, isolation_level=isolation, request_timeout=REQUEST_TIMEOUT_S).values()
+
+        def told() -> int | None:
+            if not future.done() or future.exception() is not None:
+                return None
+            offset = int(future.result().offset)
+            return None if offset == OFFSET_INVALID else offset
+
+        return told
+
     def starts(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         return self._offsets(partitions, _EARLIEST, committed=False)
 

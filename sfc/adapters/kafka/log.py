@@ -57,6 +57,9 @@ class KafkaLog:
     def ends(self, partitions: Sequence[Partition], *, committed: bool = True) -> dict[Partition, int]:
         return self._asked().ends(partitions, committed=committed)
 
+    def ask_end(self, partition: Partition) -> Callable[[], int | None]:
+        return self._asked().ask_end(partition)
+
     def starts(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         return self._asked().starts(partitions)
 

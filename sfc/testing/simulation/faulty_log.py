@@ -55,6 +55,18 @@ class FaultyLog:
         found = self.inner.ends(partitions, committed=committed)
         return {p: self.shown(p, end) for p, end in found.items()} if committed and self.lagging else found
 
+    def ask_end(self, partition: Partition) -> Callable[[], int | None]:
+        """Told when it is looked for a second time, and as late: whoever relies on its being the end of before is found out."""
+        self.traps.before("ends")
+        looks = 0
+
+        def told() -> int | None:
+            nonlocal looks
+            looks += 1
+            return self.inner.ends([partition], committed=False)[partition] if looks > 1 else None
+
+        return told
+
     def shown(self, partition: Partition, end: int) -> int:
         """The last stable offset as a broker shows it that has not yet heard of the last transaction's end."""
         return min(end, self.stable.get(partition, end))

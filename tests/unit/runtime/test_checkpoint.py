@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from sfc.adapters.memory_store import MemoryStateStore
 from sfc.engine.flow import Flow
 from sfc.engine.rules import RULES
 from sfc.engine.shard import ShardState
-from sfc.errors import LogUnavailable, ProducerFailed, ShardStopped
+from sfc.errors import ProducerFailed, ShardStopped
 from sfc.ports import Partition, TopicSpec
 from sfc.runtime import checkpoint
 from sfc.runtime import restore as restore_module
@@ -260,14 +261,56 @@ def test_checkpoints_come_with_time_or_with_records(bench: Bench, monkeypatch: p
     assert (found.interval, found.at_ms) == (4, clock.now_ms())
 
 
-def test_a_log_that_does_not_answer_costs_a_checkpoint_and_no_commit(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    progress = Progress(place_of(bench.log, NAMES), bench.log, STATE, SystemClock())
+def test_nobody_waits_for_the_end_and_a_log_that_does_not_answer_costs_a_checkpoint_and_no_commit(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "EACH_RECORDS", 100)
+    clock, told = Stubborn(), dict[int, int]()
+    asked: list[Partition] = []
 
-    def away(*_: Any, **__: Any) -> Any:
-        raise LogUnavailable("no broker")
+    def ask_end(partition: Partition) -> Callable[[], int | None]:
+        asked.append(partition)
+        number = len(asked)
+        return lambda: told.get(number)
 
-    monkeypatch.setattr(bench.log, "ends", away)
+    monkeypatch.setattr(bench.log, "ask_end", ask_end)
+    progress = Progress(place_of(bench.log, NAMES), bench.log, STATE, clock)
+    clock.now_s += checkpoint.EACH_S
+    asked_ms = clock.now_ms()
     assert progress.before_commit(1, 1) is None
+    clock.now_s += checkpoint.EACH_S / 2
+    assert progress.before_commit(checkpoint.EACH_RECORDS, 2) is None, "it is not asked again while an answer may come"
+    assert asked == [STATE]
+    told[1] = 7
+    found = read_checkpoint(progress.before_commit(1, 3))
+    assert found is not None
+    assert (found.offset, found.interval, found.at_ms) == (7, 3, asked_ms), "as old as the question, and no older than this commit"
+    clock.now_s += checkpoint.EACH_S
+    assert progress.before_commit(1, 4) is None
+    clock.now_s += checkpoint.EACH_S
+    assert progress.before_commit(1, 5) is None
+    assert len(asked) == 3, "asked anew, since nobody has answered"
+    assert not progress.old()
+    told[3] = 9
+    assert progress.before_commit(1, 6) is not None
+
+
+def test_an_idle_shard_writes_its_record_until_the_checkpoint_is_there(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "EACH_RECORDS", 100)
+    clock, told = Stubborn(), list[int]()
+    monkeypatch.setattr(bench.log, "ask_end", lambda _partition: lambda: told[0] if told else None)
+    place = place_of(bench.log, NAMES)
+    progress = Progress(place, bench.log, STATE, clock)
+    clock.now_s += place.age_ms_max / 4000 + 1
+    assert progress.old()
+    assert progress.before_commit(1, 1) is None
+    assert not progress.old()
+    clock.now_s += checkpoint.EACH_S + 1
+    assert progress.old(), "the answer is to be stored"
+    told.append(5)
+    assert progress.before_commit(1, 2) is not None
+    clock.now_s += checkpoint.EACH_S + 1
+    assert not progress.old()
 
 
 @pytest.fixture
