@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from sfc.asl.timestamps import parse_timestamp
 from sfc.engine.limits import DEPTH_MAX, is_too_deep
 from sfc.errors import BadInput, MalformedRecord, RecordTooLarge
-from sfc.registry.documents import parse_document
+from sfc.registry.files import parse_document
 from sfc.wire.payload import decode_any
 
 PAYLOAD_BYTES_MAX = 262_144  # AWS's limit of one payload

@@ -12,7 +12,7 @@ from sfc.cli import output
 from sfc.cli.demo_checks import Check, Snapshot, compare, snapshot
 from sfc.cli.documents import is_task
 from sfc.cli.output import Column
-from sfc.registry.documents import load_documents
+from sfc.registry.files import load_documents
 from sfc.words import fine_duration
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ def blueprint_in(path: Path, name: str) -> dict[str, Any]:
     """The blueprint of this name among the documents of a file or folder; the only one, where that has no name. Raises BadInput."""
     from sfc.cli.documents import is_task
     from sfc.errors import BadInput
-    from sfc.registry.documents import load_documents
+    from sfc.registry.files import load_documents
 
     found = [document for _, document in load_documents(path) if not is_task(document)]
     named = [d for d in found if isinstance(d.get("Sfc"), dict) and d["Sfc"].get("Name") == name]

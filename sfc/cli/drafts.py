@@ -97,7 +97,7 @@ def delete(name: Name, task: IsTask = False) -> None:
 
 def _read(file: Path) -> dict[str, Any]:
     from sfc.errors import BadInput
-    from sfc.registry.documents import parse_document
+    from sfc.registry.files import parse_document
 
     try:
         text = file.read_text(encoding="utf-8")

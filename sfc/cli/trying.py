@@ -151,7 +151,7 @@ def step(
 
 def _mocks(file: Path | None) -> Mapping[str, Any] | None:
     from sfc.errors import BadInput
-    from sfc.registry.documents import parse_document
+    from sfc.registry.files import parse_document
 
     if file is None:
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sfc.registry.documents import load_documents, parse_document
+from sfc.registry.files import load_documents, parse_document
 
 if TYPE_CHECKING:
     from sfc.registry.drafts import DraftInfo, Drafts

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from sfc.errors import BadInput, Problem
 from sfc.registry.documents import SUFFIXES, left_out
 from sfc.registry.places import Place, Places, Read, read_document
 
+TOLD_MAX = 50  # problems in one message
 _MARKS = ("states", "startat", "startstate", "name")  # of a blueprint or a task, in whatever spelling
 
 
@@ -31,6 +33,24 @@ def read_files(path: Path) -> list[Read]:
     kind = "nothing" if read.document is None else "a list" if isinstance(read.document, list) else f"{read.document!r:.60}"
     problem = Problem("wrong-type", "", f"expected a blueprint or a task (an object), came {kind}")
     return [read._replace(problems=[(problem, read.places.of(problem))])]
+
+
+def load_documents(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Blueprints and tasks of a file or a folder as (file, document), as ``read_files`` finds them. Raises BadInput with all that is
+    wrong in one of them, and where there is nothing."""
+    return [(read.source, _sound(read)) for read in read_files(path)]
+
+
+def parse_document(text: str, source: str) -> Any:
+    """The value that a YAML or JSON text stands for. ``source`` names it in errors. Raises BadInput with every problem and its line."""
+    return _sound(read_document(text, source))
+
+
+def _sound(read: Read) -> Any:
+    if not read.problems:
+        return read.document
+    told = [f"{read.source}:{place.line}:{place.column}: {problem.said()}" for problem, place in read.problems]
+    raise BadInput("\n".join(told[:TOLD_MAX]) + (f"\nand {len(told) - TOLD_MAX} more" if len(told) > TOLD_MAX else ""))
 
 
 def _counts(read: Read) -> bool:

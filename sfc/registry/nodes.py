@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sfc.registry.shapes import join
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(parse_int=len)  # of numbers only the place matters: Python reads no integer of 4,301 digits
 
 
 @dataclass(slots=True)

@@ -16,14 +16,13 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from sfc.errors import BadInput, Problem
-from sfc.registry.documents import Loader
+from sfc.errors import Problem
 from sfc.registry.nodes import JsonNodes, Node
 from sfc.registry.shapes import join
+from sfc.registry.yaml_loader import TEXT, Loader, bad_number
 
+_CONSTANTS = ("NaN", "Infinity", "-Infinity")
 _OF_THE_NAME = ("unknown-field", "old-dialect", "duplicate-field", "duplicate-key", "bad-key")
-_TEXT = "tag:yaml.org,2002:str"
-_REFUSED = "refused"  # style of a name that was no text
 
 
 class Place(NamedTuple):
@@ -92,22 +91,12 @@ def _failed(text: str, source: str, message: str, line: int, column: int) -> Rea
     return Read(source, text, None, Places(text, None), [(Problem("syntax", "", message), place)])
 
 
-class _Tolerant(Loader):
-    """Goes on where the loader would refuse a name."""
-
-    def refuse(self, message: str, key: yaml.Node) -> None:
-        if not isinstance(key, yaml.ScalarNode):
-            super().refuse(message, key)
-        elif key.tag != _TEXT:
-            key.tag, key.style = _TEXT, _REFUSED
-
-
 def _read_yaml(text: str, source: str) -> Read:
     loader = None
     try:
-        loader = _Tolerant(text)
+        loader = Loader(text)
         composed = loader.get_single_node()
-        clashes = [] if composed is None else list(_clashes(composed, "", set()))
+        odd = [] if composed is None else list(_odd(composed, "", loader, set()))
         document = None if composed is None else loader.construct_document(composed)
         root = None if composed is None else _from_yaml(composed, {})
     except yaml.MarkedYAMLError as e:
@@ -124,27 +113,29 @@ def _read_yaml(text: str, source: str) -> Read:
         if loader is not None:
             loader.dispose()
     places = Places(text, root)
-    return Read(source, text, document, places, [(p, places.between(n.start_mark.index, n.end_mark.index)) for p, n in clashes])
+    return Read(source, text, document, places, [(p, places.between(n.start_mark.index, n.end_mark.index)) for p, n in odd])
 
 
-def _clashes(node: yaml.Node, pointer: str, seen: set[int]) -> Iterator[tuple[Problem, yaml.Node]]:
-    """Names that are no text, and names that an object has twice. An anchored part is looked at once."""
+def _odd(node: yaml.Node, pointer: str, loader: Loader, seen: set[int]) -> Iterator[tuple[Problem, yaml.Node]]:
+    """What JSON does not have: names that are no text, or that an object has twice, and values. An anchored part is looked at once."""
     if id(node) in seen:
         return
     seen.add(id(node))
+    if id(node) in loader.odd:
+        yield Problem("not-json", pointer, *loader.odd[id(node)]), node
     if isinstance(node, yaml.SequenceNode):
         for number, value in enumerate(node.value):
-            yield from _clashes(value, join(pointer, number), seen)
+            yield from _odd(value, join(pointer, number), loader, seen)
     elif isinstance(node, yaml.MappingNode):
         names: set[str] = set()
         for key, value in node.value:
             here = join(pointer, key.value)
-            if getattr(key, "style", "") == _REFUSED:
+            if id(key) in loader.odd_names:
                 yield Problem("bad-key", here, f"expected a name (a text), came {key.value or 'nothing'}", "Put it in quotes."), key
-            elif key.tag == _TEXT and key.value in names:
+            elif key.tag == TEXT and key.value in names:
                 yield _twice(here, key.value), key
             names.add(key.value)
-            yield from _clashes(value, here, seen)
+            yield from _odd(value, here, loader, seen)
 
 
 def _twice(pointer: str, name: str) -> Problem:
@@ -167,20 +158,37 @@ def _from_yaml(node: yaml.Node, made: dict[int, Node]) -> Node:
 
 def _read_json(text: str, source: str) -> Read:
     try:
-        document = json.loads(text, parse_constant=_no_constant)
+        document = json.loads(text, parse_constant=_none, parse_float=_float, parse_int=_int)
         nodes = JsonNodes(text)
         root = nodes.root()
     except json.JSONDecodeError as e:
         return _failed(text, source, f"expected a JSON document: {e.msg}", e.lineno, e.colno)
     except RecursionError:
         return _failed(text, source, "expected a JSON document, came one that is nested too deeply", 1, 1)
-    except BadInput as e:
-        found = re.search(rf"(?<![\w\"]){re.escape(e.message)}(?![\w\"])", text)
-        place = Places(text, None).between(found.start() if found else 0, found.end() if found else 1)
-        return _failed(text, source, f"expected a JSON document: {e.message} is no JSON value", place.line, place.column)
     places = Places(text, root)
-    return Read(source, text, document, places, [(_twice(pointer, name), places.between(*at)) for pointer, name, *at in nodes.twice])
+    odd = [Problem("not-json", pointer, *said) for pointer, said in _odd_values(text, root, "")]
+    twice = [(_twice(pointer, name), places.between(*at)) for pointer, name, *at in nodes.twice]
+    return Read(source, text, document, places, [*twice, *((problem, places.of(problem)) for problem in odd)])
 
 
-def _no_constant(name: str) -> Any:
-    raise BadInput(name)
+def _odd_values(text: str, node: Node, pointer: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """What Python's reader takes and JSON does not have: constants, and numbers that no double holds. What is wrong, and what to do."""
+    written = text[node.start : node.end]
+    if written in _CONSTANTS:
+        yield pointer, (f"expected a value that JSON has, came {written}", "Write null, or a text in quotes.")
+    elif node.plain and written[0] in "-0123456789" and (said := bad_number(written)) is not None:
+        yield pointer, said
+    for name, inner in node.inner.items():
+        yield from _odd_values(text, inner, join(pointer, name))
+
+
+# They are problems of the document, with their places: meanwhile something stands for them.
+def _none(_constant: str) -> None: ...
+
+
+def _float(written: str) -> float:
+    return 0.0 if bad_number(written) else float(written)
+
+
+def _int(written: str) -> int:
+    return 0 if bad_number(written) else int(written)

@@ -25,7 +25,7 @@ from typing import Any
 
 from sfc.asl.checks import did_you_mean
 from sfc.errors import BadInput, SfcError
-from sfc.registry.documents import parse_document
+from sfc.registry.files import parse_document
 from sfc.testing.coverage import Coverage
 from sfc.testing.definitions import Loaded, load
 from sfc.testing.outcome import Outcome

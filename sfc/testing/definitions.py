@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sfc.asl import InvalidBlueprint, Machine, TaskState, compile_machine
+from sfc.asl import InvalidBlueprint, Machine, MapState, TaskState, compile_machine
 from sfc.engine.link import target_of
 from sfc.engine.program import Program, Target
+from sfc.engine.sources import source_target
 from sfc.errors import BadInput, MalformedRecord
 from sfc.registry.blueprint_document import name_of_blueprint
-from sfc.registry.documents import SUFFIXES, load_documents, parse_document
+from sfc.registry.documents import SUFFIXES
+from sfc.registry.files import load_documents, parse_document
 from sfc.testing.mocks import payload
 
 UNNAMED = "blueprint"
@@ -74,11 +76,13 @@ def link_for_mocks(document: Mapping[str, Any], machine: Machine, tasks: Mapping
     section = document.get("Sfc")
     resources = section.get("Resources") if isinstance(section, dict) else None
     mapping: Mapping[str, Any] = resources if isinstance(resources, dict) else {}
-    targets = {
-        state.name: _target(str(mapping.get(state.resource, state.resource)), tasks)
-        for state in machine.states.values()
-        if isinstance(state, TaskState)
-    }
+    targets = {}
+    for state in machine.states.values():
+        if isinstance(state, TaskState):
+            targets[state.name] = _target(str(mapping.get(state.resource, state.resource)), tasks)
+        elif isinstance(state, MapState) and state.reader is not None:
+            read = state.reader.resource
+            targets[state.name] = source_target(str(mapping.get(read, read)), "jobs")
     return Program(name_of_blueprint(document) or UNNAMED, VERSION, HASH, machine, targets)
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from sfc.cli import demo
 from sfc.cli.demo_checks import Check
-from sfc.registry.documents import load_documents
+from sfc.registry.files import load_documents
 
 FOLDER = Path(__file__).resolve().parents[3] / "blueprints"
 ORDERS = FOLDER / "tmall-order"

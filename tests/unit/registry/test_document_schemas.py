@@ -19,8 +19,8 @@ from sfc.asl.fields import FIELDS, FIELDS_JSONATA
 from sfc.asl.schema_fields import SPEC
 from sfc.cli.app import app
 from sfc.registry.document_schemas import document_schema
-from sfc.registry.documents import Loader
 from sfc.registry.task_document import check_task
+from sfc.registry.yaml_loader import Loader
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMAS = ROOT / "docs" / "schemas"

@@ -7,7 +7,8 @@ import pytest
 
 from sfc.errors import BadInput
 from sfc.registry.blueprint_document import check_blueprint
-from sfc.registry.documents import canonical, content_hash, load_documents, parse_document
+from sfc.registry.documents import canonical, content_hash
+from sfc.registry.files import load_documents, parse_document
 from sfc.registry.task_document import check_task
 
 
@@ -28,16 +29,20 @@ def test_anchors_and_merges_work() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "where"),
     [
-        ("x.yaml", "a: 1\nb: [1, 2\nc: 3\n", "x.yaml, line 3"),
-        ("x.yaml", "a: 1\nb: 2\na: 3\n", "x.yaml, line 3, column 1: this is no YAML document: 'a' is here twice"),
-        ("x.yaml", "1: a\n", "x.yaml, line 1, column 1: this is no YAML document: expected a name: put it in quotes"),
-        ("x.yaml", "a: 1e999\n", "x.yaml, line 1"),
-        ("x.yaml", "a: !!python/object:os.system {}\n", "x.yaml, line 1"),
-        ("x.yaml", "a: \tb\x01", "x.yaml"),
-        ("x.json", '{"a": 1,\n "b": }', "x.json, line 2, column 7"),
-        ("x.json", '{"a": 1, "a": 2}', "x.json: 'a' is twice"),
-        ("x.json", '{"a": NaN}', "x.json: NaN is no JSON value"),
-        ("x.json", "[" * 200_000, "x.json: nested too deeply"),
+        ("x.yaml", "a: 1\nb: [1, 2\nc: 3\n", "x.yaml:3:2: expected a YAML document"),
+        ("x.yaml", "a: 1\nb: 2\na: 3\n", "x.yaml:3:1: expected each name once, came 'a' again"),
+        ("x.yaml", "1: a\n", "x.yaml:1:1: expected a name (a text), came 1. Put it in quotes."),
+        ("x.yaml", "a: 1e999\n", "x.yaml:1:4: expected a number that a double can hold, came 1e999. Write it as text, in quotes."),
+        (
+            "x.yaml",
+            "a: !!python/object:os.system {}\n",
+            "x.yaml:1:4: expected a value that JSON has, came one of !!python/object:os.system",
+        ),
+        ("x.yaml", "a: \tb\x01", "x.yaml:1:6: expected a YAML document"),
+        ("x.json", '{"a": 1,\n "b": }', "x.json:2:7: expected a JSON document"),
+        ("x.json", '{"a": 1, "a": 2}', "x.json:1:10: expected each name once, came 'a' again"),
+        ("x.json", '{"a": NaN}', "x.json:1:7: expected a value that JSON has, came NaN"),
+        ("x.json", "[" * 200_000, "x.json:1:1: expected a JSON document, came one that is nested too deeply"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_file_and_line(name: str, text: str, where: str) -> None:
@@ -62,10 +67,10 @@ def test_a_folder_gives_its_blueprints_and_tasks_and_no_records(tmp_path: Path) 
 def test_a_single_file_must_hold_an_object(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text("- 1\n")
-    with pytest.raises(BadInput, match="a blueprint or a task is an object, this is a list"):
+    with pytest.raises(BadInput, match=r"a.yaml:1:1: expected a blueprint or a task \(an object\), came a list"):
         load_documents(file)
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(BadInput, match="no UTF-8"):
+    with pytest.raises(BadInput, match="expected UTF-8 text, came the byte 0xff"):
         load_documents(file)
 
 

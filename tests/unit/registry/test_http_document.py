@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sfc.errors import InvalidDocument
-from sfc.registry.documents import parse_document
+from sfc.registry.files import parse_document
 from sfc.registry.http_document import check_http, check_url
 from sfc.registry.shapes import Checks
 from sfc.registry.task_document import check_task

@@ -21,6 +21,7 @@ States:
     - {Next: Gone}
     - plain text
 """
+ABC = (("a", (1, 7)), ("b", (1, 19)), ("c", (2, 7)))
 JSON = '{\n\t"a": [1, {"b/c": "x\\u00e9\\"", "d": 2.5e3}, true],\n "ö": {}, "z": "end" }'
 
 
@@ -59,7 +60,18 @@ def test_a_pointer_has_a_line_and_a_column(source: str, text: str, code: str, po
         ("x.yaml", "a: 1\n---\nb: 1\n", [("syntax", "", 2, 1)]),
         ("x.json", '{"a": 1,\n "a": 2, "b": {"c": 1, "c": 1}}', [("duplicate-key", "/a", 2, 2), ("duplicate-key", "/b/c", 2, 24)]),
         ("x.json", '{"a": 1,\n "b": }', [("syntax", "", 2, 7)]),
-        ("x.json", '{"NaN": 1,\n "b": NaN}', [("syntax", "", 2, 7)]),
+        ("x.json", '{"NaN": 1,\n "b": NaN, "c": [-Infinity]}', [("not-json", "/b", 2, 7), ("not-json", "/c/0", 2, 18)]),
+        ("x.json", '{"a": 1e999, "b": -1e999,\n "c": ' + "1" * 5_000 + "}", [("not-json", f"/{n}", *at) for n, at in ABC]),
+        (
+            "x.yaml",
+            "a: 1e999\nb: [-1e400]\nc: " + "1" * 5_000,
+            [("not-json", "/a", 1, 4), ("not-json", "/b/0", 2, 5), ("not-json", "/c", 3, 4)],
+        ),
+        (
+            "x.yaml",
+            "a: !!binary aGk=\nb: !!set {x, y}\nc: !Sub x",
+            [("not-json", "/a", 1, 4), ("not-json", "/b", 2, 4), ("not-json", "/c", 3, 4)],
+        ),
         ("x.json", "[" * 200_000, [("syntax", "", 1, 1)]),
     ],
 )

@@ -49,7 +49,7 @@ def test_without_an_input_a_flow_starts_with_an_empty_object_and_null_is_an_inpu
 def test_what_is_no_definition_is_refused_with_where_and_what(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"nowhere\.yaml can't be read"):
         run(tmp_path / "nowhere.yaml")
-    with pytest.raises(BadInput, match="the definition, line 2"):
+    with pytest.raises(BadInput, match="the definition:2:1: expected a YAML document"):
         run("StartAt: [\n")
     with pytest.raises(InvalidBlueprint) as caught:
         run({"StartAt": "B", "States": {"A": {"Type": "Pass"}}})
