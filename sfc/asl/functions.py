@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from sfc.asl.jsonpath_filter import is_number, same
 
 _ITEMS_MAX = 1000  # of ArrayRange
 _CHARACTERS_MAX = 10_000  # of Base64Encode, Base64Decode and Hash
+_WHOLE_MAX = 10**sys.int_info.default_max_str_digits  # the first whole number that no payload can carry
 _HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 
 
@@ -81,13 +83,23 @@ def _string_to_json(text: str) -> Any:
     if not text.strip():
         return None
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        found = json.loads(text, parse_constant=_no_constant, parse_float=_double)
+        if "\\" in text:
+            as_json(found).encode()  # half of a surrogate pair can be spelt and not be written
     except (ValueError, RecursionError):
-        raise FunctionError(f"expected JSON, came {text}") from None
+        raise FunctionError(f"expected JSON, came {text if len(text) <= 1000 else f'{text[:1000]}…'}") from None
+    return found
 
 
 def _no_constant(word: str) -> Any:
     raise ValueError(word)
+
+
+def _double(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise FunctionError(f"expected a number that a double can hold, came {digits:.60}")
+    return number
 
 
 def _array_partition(items: list[Any], size: float) -> list[list[Any]]:
@@ -101,10 +113,10 @@ def _array_range(start: float, end: float, step: float) -> list[int]:
     if not step:
         raise FunctionError("expected a step other than 0")
     first, last, by = int(start), int(end), int(step)
-    numbers = range(first, last + (1 if by > 0 else -1), by)
-    if len(numbers) > _ITEMS_MAX:
-        raise FunctionError(f"expected at most {_ITEMS_MAX} items, came {len(numbers)}")
-    return list(numbers)
+    count = max((last - first) // by + 1, 0)
+    if count > _ITEMS_MAX:
+        raise FunctionError(f"expected at most {_ITEMS_MAX} items, came {count if count < _WHOLE_MAX else 'more'}")
+    return list(range(first, last + (1 if by > 0 else -1), by))
 
 
 def _array_get_item(items: list[Any], index: float) -> Any:
@@ -146,6 +158,13 @@ def _rounded(number: float) -> int:
     return number if isinstance(number, int) else math.floor(number + 0.5)
 
 
+def _math_add(left: float, right: float) -> int:
+    total = _rounded(left) + _rounded(right)
+    if abs(total) >= _WHOLE_MAX:
+        raise FunctionError(f"expected a sum of at most {sys.int_info.default_max_str_digits} digits, came a longer one")
+    return total
+
+
 def _string_split(text: str, separators: str) -> list[str]:
     """Every character of the separator splits; empty parts are dropped."""
     parts = re.split(f"[{re.escape(separators)}]", text) if separators else [text]
@@ -158,7 +177,10 @@ def _random(chance: bytes, start: float, end: float, *seed: float) -> int:
     if first >= last:
         raise FunctionError(f"expected a start below the end, came {first} and {last}")
     drawn = hashlib.sha256(f"{seed[0]}".encode()).digest() if seed else chance
-    return first + int(fraction(drawn) * (last - first))
+    try:
+        return first + int(fraction(drawn) * (last - first))
+    except OverflowError:
+        raise FunctionError("expected a start and an end that a double can hold, came a larger one") from None
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -176,7 +198,7 @@ FUNCTIONS: dict[str, Function] = {
     "Base64Decode": _function(_base64_decode, "a text"),
     "Hash": _function(_hash, "any value", "a text"),
     "JsonMerge": _function(lambda left, right, deep: {**left, **right}, "an object", "an object", "false"),
-    "MathAdd": _function(lambda left, right: _rounded(left) + _rounded(right), "a number", "a number"),
+    "MathAdd": _function(_math_add, "a number", "a number"),
     "MathRandom": Function(_random, ("a number",), 2, 3, by_chance=True),
     "UUID": Function(uuid4, (), 0, 0, by_chance=True),
     "StringSplit": _function(_string_split, "a text", "a text"),

@@ -9,7 +9,7 @@ from typing import Any
 from sfc.asl.failure import Failure, Stop, as_json, runtime_failure
 from sfc.asl.functions import FUNCTIONS, TYPES, Function, FunctionError
 from sfc.asl.jsonpath import MISSING, PathError, compile_path
-from sfc.asl.jsonpath_text import unescape
+from sfc.asl.jsonpath_text import read_number, unescape
 
 _NAME = re.compile(r"States\.([A-Za-z0-9]+)\s*\(\s*")
 _TEXT = re.compile(r"'((?:\\.|[^'\\])*)'", re.DOTALL)
@@ -104,8 +104,7 @@ class _Call:
             text_value = body if raw else unescape(body)  # the template of Format keeps its escapes: \\{} is no place for a value
             return (text_value,), _constant(text_value), quoted.end()
         if number := _NUMBER.match(text, position):
-            digits = number.group()
-            value = float(digits) if any(sign in digits for sign in ".eE") else int(digits)
+            value = read_number(number.group(), text, position)
             return (value,), _constant(value), number.end()
         if word := _WORD.match(text, position):
             return (_WORDS[word.group()],), _constant(_WORDS[word.group()]), word.end()

@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sfc.asl.jsonpath_text import PathError, unescape
+from sfc.asl.jsonpath_text import PathError, read_number, unescape
 
 Holds = Callable[[Any, Any], bool]  # (member, root)
 Operand = Callable[[Any, Any], Any]
@@ -181,7 +181,7 @@ class _Reader:
             return unescape(token[1:-1])
         if kind == "number":
             self.position = end
-            return float(token) if any(sign in token for sign in ".eE") else int(token)
+            return read_number(token, self.text, end - len(token))
         if kind == "word" and token in _WORDS:
             self.position = end
             return _WORDS[token]

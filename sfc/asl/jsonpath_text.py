@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,6 +62,18 @@ _VARIABLE = re.compile(r"\$([^\W\d]\w*)")
 def unescape(text: str) -> str:
     r"""``\.`` stands for ``.``, and so for every character behind a backslash."""
     return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL) if "\\" in text else text
+
+
+def read_number(digits: str, text: str, position: int) -> int | float:
+    """A number that stands at a position of a text. Raises PathError where no payload could carry it."""
+    try:
+        number = float(digits) if any(sign in digits for sign in ".eE") else int(digits)  # int takes no more than 4,300 digits
+    except ValueError:
+        number = math.inf
+    if not math.isfinite(number):
+        shown, where = (each if len(each) <= 60 else f"{each[:57]}…" for each in (digits, text))
+        raise PathError(f"expected a number that a double can hold at character {position + 1} of {where}, came {shown}")
+    return number
 
 
 def parse_path(text: str) -> tuple[str, tuple[Step, ...]]:

@@ -16,6 +16,11 @@ VALUE: dict[str, Any] = {
     "template": "{}!",
     "empty": [],
     "two": 2,
+    "beyond": '{"price": [1e400]}',
+    "below": "-1e400",
+    "half": '"\\ud800"',
+    "large": 10**400,
+    "largest": 10**4300 - 1,
 }
 
 
@@ -52,6 +57,8 @@ VALUE: dict[str, Any] = {
         ("States.JsonMerge($.object, States.StringToJson('{\"Arg1\":2}'), false)", {"Arg1": 2, "Arg2": []}),
         ("States.MathAdd(1, -1)", 0),
         ("States.MathAdd(1.49, 1.5)", 3),
+        ("States.MathAdd($.large, 1)", 10**400 + 1),
+        ("States.StringToJson('[1.5e300, \"\\\\u00e9\"]')", [1.5e300, "é"]),
         ("States.MathAdd(-1.5, 0)", -1),
         ("States.MathAdd(-2.5, 0)", -2),
         ("States.StringSplit($.text, ',-')", ["a", "b", "c"]),
@@ -71,6 +78,13 @@ def test_a_function_gives_its_result(call: str, result: Any) -> None:
         "States.Format($.two)",
         "States.StringToJson('{')",
         "States.StringToJson('NaN')",
+        "States.StringToJson($.beyond)",
+        "States.StringToJson($.below)",
+        "States.StringToJson($.half)",
+        "States.ArrayRange(1, $.large, 1)",
+        "States.ArrayRange(1, $.largest, 1)",
+        "States.MathRandom(0, $.large)",
+        "States.MathAdd($.largest, 1)",
         "States.ArrayPartition($.list, 0)",
         "States.ArrayPartition($.two, 1)",
         "States.ArrayRange(0, 1000, 1)",
@@ -109,6 +123,10 @@ def test_a_function_that_can_not_do_it_fails_at_runtime_and_names_itself(call: s
         "States.Array(" * 11 + ")" * 11,
         "States.UUID(1)",
         "States.MathRandom(1)",
+        "States.Array(1e400)",
+        "States.Format('{}', -1e400)",
+        "States.Array($.list[?(@ > 1e400)])",
+        f"States.MathAdd({'9' * 5000}, 1)",
     ],
 )
 def test_a_bad_call_is_refused_before_it_runs(call: str) -> None:

@@ -95,6 +95,26 @@ def said(expression: str, field: str = "Output") -> str:
 
 
 @pytest.mark.parametrize(
+    "expression",
+    [
+        "$parse('[1e400]')",
+        "$parse('-1e400')",
+        "1e308 * 10",
+        "-1.7e308 - 1.7e308",
+        "1 / 0",
+        "$power(10, 400)",
+        "$number('1e400')",
+        "$sum([1.7e308, 1.7e308])",
+    ],
+)
+def test_a_number_that_no_double_holds_fails_and_never_becomes_null(expression: str) -> None:
+    found = output(f"{{% {expression} %}}")
+    assert isinstance(found, Failure)
+    assert (found.error, found.location) == ("States.QueryEvaluationError", "Output")
+    assert problems("{% [1e400] %}")[0][1].startswith("expected a JSONata expression, came one that makes no sense at character 5")
+
+
+@pytest.mark.parametrize(
     ("value", "location", "cause"),
     [
         ("{% $nobody %}", "Output", said("$nobody") + " returned nothing (undefined)."),

@@ -39,3 +39,15 @@ def test_every_fault_is_found_where_it_is_and_none_is_invented(name: str) -> Non
         found.append(f"{one.place.line}:{one.place.column} {sign}{one.problem.code}")
         assert one.text.strip() or name == "broken.json"
     assert found == expected()[name]
+
+
+def test_a_number_beyond_a_double_is_refused_where_it_stands(tmp_path: Path) -> None:
+    file = tmp_path / "beyond.json"
+    file.write_text(
+        '{"StartAt": "A", "Sfc": {"Name": "beyond"}, "States": {"A": {"Type": "Pass",\n"End": true,'
+        '"Parameters": {"v.$": "States.Array(1, 1e400)"}}}}'
+    )
+    (one,) = check(read_all([file]))
+    assert one.place is not None
+    assert (one.place.line, one.problem.code, one.problem.pointer) == (2, "bad-path", "/States/A/Parameters/v.$")
+    assert "at character 17 of States.Array(1, 1e400), came 1e400" in one.problem.message
