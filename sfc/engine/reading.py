@@ -38,10 +38,14 @@ class Page(NamedTuple):
 
 def request_of(turn: Turn, branch: Branch, state: MapState, reader: ItemReader, effective: Any) -> dict[str, Any] | Failure:
     """What the reader is told, the same for each page. ``Batch``: a page ends with a whole number of so many items, where it can."""
-    request = reader.request(effective, turn.context(branch))
+    return told(state, reader, effective, turn.context(branch), most_in_batch(turn, branch, state, effective))
+
+
+def told(state: MapState, reader: ItemReader, effective: Any, context: Any, batch: int = 1) -> dict[str, Any] | Failure:
+    """As ``request_of``, where no turn is at hand. ``batch``: how many items make a batch."""
+    request = reader.request(effective, context)
     if isinstance(request, Failure):
         return request
-    batch = most_in_batch(turn, branch, state, effective)
     if batch > 1:
         request["Batch"] = min(batch, PAGE_ITEMS_MAX)
     size = len(encode(request))

@@ -74,9 +74,7 @@ class ItemReaders:
         States.DataLimitExceeded for an item that is too large."""
         request = job.input if isinstance(job.input, dict) else {}
         config: dict[str, Any] = request.get("ReaderConfig") or {}
-        most = config.get("MaxItems", 0)
-        if not isinstance(most, int) or most < 0:
-            raise _failed(f"MaxItems must be 0 or more, it is {most}")
+        most = _most(config)
         cursor: dict[str, Any] = request.get("Cursor") or {}
         batch = request.get("Batch", 1)
         try:
@@ -92,13 +90,13 @@ class ItemReaders:
         """Raises ValueError that says what is wrong with the place or its content."""
         kind, _, rest = resource.partition(":")
         place, taken = cursor.get("At"), cursor.get("Taken", 0)
-        checked(kind, parameters, _RANGE if kind == "topic" else _PLACE)
+        parts = _parts(kind, parameters)
         if kind == "topic":
             if self._names.is_own(rest):
                 raise ValueError(f"{rest} is a topic of SFC's own, with what other flows carry: it can't be read")
             with closing(records(self._log, rest, parameters, place)) as found:
                 return _cut(_checked(found, taken), taken, most, batch, {})
-        source, mark = self._open(resource, kind, rest, parts_of(parameters, _PLACE), cursor.get("Of"))
+        source, mark = self._open(resource, kind, rest, parts, cursor.get("Of"))
         with source:
             if "Of" in cursor and cursor["Of"] != mark:
                 raise ValueError(_CHANGED)
@@ -126,6 +124,39 @@ class ItemReaders:
         if kind in STORES:
             return open_object(self._secrets, resource, parts)
         raise ValueError(f"nothing here reads items from {resource!r}")
+
+
+def most_asked(resource: str, request: dict[str, Any]) -> int:
+    """Of a job's first page: how many items are read at most, 0 for all. ``resource``: as in the job's task, without its prefix. Raises
+    TaskError for what no page is read of, before anything is opened."""
+    most = _most(request.get("ReaderConfig") or {})
+    try:
+        _parts(resource.partition(":")[0], request.get("Parameters") or {})
+    except ValueError as e:
+        raise _failed(str(e)) from None
+    return most
+
+
+def first_of(items: list[Any], most: int) -> list[Any]:
+    """Of all that there is to read, what the pages have together. Raises TaskError for an item among them that is too large."""
+    taken = items[:most] if most else items
+    for _ in _checked(((item, None) for item in taken), 0):
+        pass
+    return taken
+
+
+def _most(config: dict[str, Any]) -> int:
+    most = config.get("MaxItems", 0)
+    if not isinstance(most, int) or most < 0:
+        raise _failed(f"MaxItems must be 0 or more, it is {most}")
+    return most
+
+
+def _parts(kind: str, parameters: Any) -> list[str]:
+    """The names below the Resource. Raises ValueError for Parameters that it can't have."""
+    known = _RANGE if kind == "topic" else _PLACE
+    checked(kind, parameters, known)
+    return [] if kind == "topic" else parts_of(parameters, known)
 
 
 class _Fetched:
