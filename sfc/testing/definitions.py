@@ -12,7 +12,8 @@ from sfc.engine.program import Program, Target
 from sfc.engine.sources import source_target
 from sfc.errors import BadInput, MalformedRecord
 from sfc.registry.blueprint_document import name_of_blueprint
-from sfc.registry.documents import SUFFIXES, load_documents, parse_document
+from sfc.registry.documents import SUFFIXES
+from sfc.registry.files import load_documents, parse_document
 from sfc.testing.mocks import payload
 
 UNNAMED = "blueprint"
