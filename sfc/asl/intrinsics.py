@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _WORD = re.compile(r"true|false|null")
 _WORDS = {"true": True, "false": False, "null": None}
 _PATH = re.compile(
-    r"\$\$?[A-Za-z_0-9]*(?:\.\.?(?:\*|(?:\\.|[^\\.\[\]()\s,'\"])+)|\[(?:'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|[^\]'\"]+)+\])*"
+    r"\$\$?[A-Za-z_0-9]*(?:\.\.?(?:\*|(?:\\.|[^\\.\[\]()\s,'\"])+)|\.?\[(?:'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|[^\]'\"]+)+\])*"
 )
 _BLANKS = re.compile(r"\s*")
 _DEPTH_MAX = 10  # Step Functions' own limit of calls in one another

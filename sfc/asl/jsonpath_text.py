@@ -53,6 +53,7 @@ Step = str | int | Wild | Slice | Union | Filter
 
 _NAME = re.compile(r"(?:\\.|[^\\.\[\]()\s,'\"*?@:])+", re.DOTALL)
 _QUOTED = re.compile(r"'((?:\\.|[^'\\])*)'|\"((?:\\.|[^\"\\])*)\"", re.DOTALL)
+_QUOTED_NEXT = re.compile(r"\[[ \t]*['\"]")
 _INDEX = re.compile(r"-?\d{1,9}")
 _SLICE = re.compile(r"\s*(-?\d{1,9})?\s*:\s*(-?\d{1,9})?\s*(?::\s*(-?\d{1,9})?\s*)?")
 _FROM_END = re.compile(r"\[\(\s*@\.length\s*-\s*(\d{1,9})\s*\)\]")  # [(@.length-1)], the older form of [-1]
@@ -101,8 +102,8 @@ def _segment(text: str, position: int, steps: list[Step]) -> int:
     elif text[position] != "[":
         raise _stuck(text, position, "expected . or [")
     if position < len(text) and text[position] == "[":
-        if not deep and text[position - 1] == ".":
-            raise _stuck(text, position, "expected a name behind the point")
+        if not deep and text[position - 1] == "." and not _QUOTED_NEXT.match(text, position):
+            raise _stuck(text, position, "expected a name behind the point")  # .['a'] is one, as AWS writes it; .[0] is none
         return _bracket(text, position, deep, steps)
     if text.startswith("*", position):
         steps.append(Wild(deep))

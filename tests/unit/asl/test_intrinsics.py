@@ -28,6 +28,7 @@ VALUE: dict[str, Any] = {
     ("call", "result"),
     [
         ("States.Format('plain')", "plain"),
+        ("States.Format('{}', $.['object'].Arg1)", "1"),
         ("States.Format('{} and {}', 1, 'def')", "1 and def"),
         ("States.Format('{}', $.object)", "{Arg1=1, Arg2=[]}"),
         ("States.Format('{} {} {}', null, true, 1.5)", "null true 1.5"),

@@ -36,6 +36,9 @@ VALUE: dict[str, Any] = {
         (r"$.store\.book", 5),
         ("$['store.book']", 5),
         ('$["a b"]', 6),
+        ("$.['a b']", 6),
+        ('$.a.["b"].c', {"d": 7}),
+        ("$$.['Execution'].Id", "x"),
         ("$$.Execution.Id", "x"),
         ("$$", {"Execution": {"Id": "x"}}),
     ],
@@ -72,6 +75,8 @@ def test_any_root_is_searched_without_an_exception(value: Any) -> None:
         ("$['text','limit']", ["abc", 2]),
         ("$..d", [7]),
         ("$..c['d']", [7]),
+        ("$.['text','limit']", ["abc", 2]),
+        ("$.items[?(@.['t'] == 'B')].t", ["B"]),
         ("$.items..t", ["a", "B"]),
         ("$.list..*", [10, [20, 21], 20, 21]),
         ("$.items[?(@.k == 1)].t", ["a"]),
@@ -117,6 +122,8 @@ def test_an_indefinite_path_finds_a_list(path: str, found: Any) -> None:
         "$.a[?(@.b =~ /(/)]",
         "$.a[?(" + "(" * 60 + "@.b" + ")" * 60 + ")]",
         "$.[0]",
+        "$.a.['x'",
+        "$.a.['x'].[*]",
     ],
 )
 def test_a_bad_path_is_refused(path: str) -> None:
@@ -139,6 +146,7 @@ def test_a_deep_value_is_searched_without_an_exception() -> None:
         ("$.a", {"a": 1}, {"a": "new"}),
         ("$.b.c", {"a": 1}, {"a": 1, "b": {"c": "new"}}),
         ("$.l[1]", {"l": [1, 2]}, {"l": [1, "new"]}),
+        ("$.b.['c d']", {"a": 1}, {"a": 1, "b": {"c d": "new"}}),
         ("$.l[0].x", {"l": [{"y": 1}]}, {"l": [{"y": 1, "x": "new"}]}),
     ],
 )
