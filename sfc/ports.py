@@ -188,6 +188,9 @@ class Log(Protocol):
         """Asks for the end, that of open transactions included, and waits for nothing. What is returned gives what a broker has said
         since: None as long as none has, and when none will."""
 
+    def sync(self) -> None:
+        """Returns when everything that readers can see would outlive this process; Kafka shows nothing else. Raises LogError."""
+
     def starts(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """Log start offsets: the first offset that is still there."""
 

@@ -22,6 +22,7 @@ WAIT_S_MAX = 60.0
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)").fullmatch
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0}
 _STEP = re.compile(r"(\d{1,12})(ms|s|m|h|d)").fullmatch
+_STEP_DAYS_MAX = 36_500
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -108,7 +109,10 @@ def step_ms(text: str, name: str) -> int:
     found = _STEP(text)
     if found is None:
         raise BadInput(f"{name} must be a time such as 500ms, 10s, 5m, 1h or 1d; it is {text!r:.80}")
-    return int(found[1]) * _UNIT_MS[found[2]]
+    length_ms = int(found[1]) * _UNIT_MS[found[2]]
+    if length_ms > _STEP_DAYS_MAX * _UNIT_MS["d"]:
+        raise BadInput(f"{name} is at most {_STEP_DAYS_MAX}d; it is {text!r:.80}")
+    return length_ms
 
 
 def time_ms(text: str, name: str) -> int:

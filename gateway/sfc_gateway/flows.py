@@ -35,7 +35,7 @@ def router(services: Services) -> APIRouter:
     def find_flows(
         status: Annotated[str, Query(description=" | ".join(_STATUSES))] = "",
         blueprint: str = "",
-        version: Annotated[int, Query(ge=0)] = 0,
+        version: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
         state: Annotated[str, Query(description="A state in which the flow is now.")] = "",
         error: str = "",
         q: Annotated[str, Query(description="Somewhere in id, error or cause.")] = "",

@@ -13,9 +13,10 @@ from fastapi import Response
 from starlette.concurrency import run_in_threadpool
 
 from sfc.engine.commands import FlowCommand, Pause, Redrive, ReplyTo, Resume, Signal, Stop
-from sfc.errors import NoAnswer, NotPossible, UnknownName
+from sfc.errors import BadInput, NoAnswer, NotPossible, UnknownName
 from sfc.runtime.starts import new_uuid7
 from sfc.wire.replies import Answer
+from sfc.wire.texts import TEXT_CHARACTERS_MAX, long_text
 from sfc_gateway.bodies import json_response
 from sfc_gateway.services import Services
 
@@ -58,9 +59,13 @@ async def put(services: Services, flow: str, command: FlowCommand) -> None:
 async def ask(services: Services, flow: str, command: Asked) -> Response:
     """Asks something of a flow and passes the engine's verdict on.
 
-    Raises UnknownName, NotPossible, or NoAnswer after ``verdict_s``: the command is on the log then and will be carried out.
+    Raises BadInput for a text that no engine takes, UnknownName, NotPossible, or NoAnswer after ``verdict_s``: the command is on the log
+    then and will be carried out.
     """
     verb = type(command).__name__.lower()
+    if long := long_text(command):
+        said = "the Idempotency-Key" if long == "request" else f"the {long} of a {verb}"
+        raise BadInput(f"{said} takes up to {TEXT_CHARACTERS_MAX} characters, this one is longer")
     with awaited(services) as verdict:
         await put(services, flow, msgspec.structs.replace(command, reply=verdict.to))
         answer = await verdict.within(services.verdict_s)

@@ -77,6 +77,7 @@ class Indexer:
             return 0
         positions = {Partition(r.topic, r.partition): r.offset + 1 for r in records}
         try:
+            self._log.sync()  # the index is kept elsewhere: it must not know what the log may forget in a crash
             self._take(records, positions)
         except BaseException:
             self._arrived.extend(set(positions) & self._consumer.assignment())

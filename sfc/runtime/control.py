@@ -30,7 +30,7 @@ from sfc.wire.control import (
     decode_control,
     is_of_flows,
 )
-from sfc.wire.ids import blueprint_of, flow_id
+from sfc.wire.ids import flow_id
 from sfc.wire.topics import Names
 
 BATCH = 1_000
@@ -137,7 +137,8 @@ class ControlRole:
         return flow_id(asked.blueprint, rest), command
 
     def _flow(self, flow: str) -> str:
-        if flow_id(blueprint_of(flow), flow.partition(":")[2]) != flow or not flow.partition(":")[2]:
+        blueprint, _, rest = flow.partition(":")
+        if not blueprint or not rest or flow_id(blueprint, rest) != flow:
             raise Refused("bad-flow-id", f"{flow!r:.220} is no flow's id: <blueprint>:<rest> was expected")
         return flow
 

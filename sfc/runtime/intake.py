@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from msgspec import Struct
-
 from sfc.engine.commands import Hold, Start, Tick
 from sfc.errors import MalformedRecord
 from sfc.ports import Record
@@ -13,10 +11,9 @@ from sfc.runtime.letters import Refused
 from sfc.wire import headers
 from sfc.wire.commands import Received, decode_command
 from sfc.wire.ids import ID_CHARACTERS_MAX
+from sfc.wire.texts import TEXT_CHARACTERS_MAX, long_text
 
-TEXT_CHARACTERS_MAX = 1_000  # ids, names and addresses: many stand in the flow's state
 SUBJECT_CHARACTERS_MAX = 200  # blueprint:NAME and the like; they stand in the shard's own record
-_OTHERWISE = ("input", "output", "error", "cause", "reason", "traceparent")
 _OF_THE_SHARD = (Tick, Hold)
 _is_id = re.compile(rb"[A-Za-z0-9._:-]{1,%d}" % ID_CHARACTERS_MAX).fullmatch
 
@@ -36,7 +33,7 @@ def read_command(record: Record) -> Received:
     except MalformedRecord as e:
         raise Refused("unknown-token" if headers.find(record.headers, headers.JOB) else "no-command", e.message) from e
     command = received.command
-    if len(record.value or b"") > TEXT_CHARACTERS_MAX and (long := _long_text(command)):
+    if len(record.value or b"") > TEXT_CHARACTERS_MAX and (long := long_text(command)):
         raise Refused("too-large", f"the text of {long} in a command takes up to {TEXT_CHARACTERS_MAX} characters")
     if isinstance(command, Hold) and len(command.subject) > SUBJECT_CHARACTERS_MAX:
         raise Refused("too-large", f"the subject of a hold takes up to {SUBJECT_CHARACTERS_MAX} characters")
@@ -54,19 +51,6 @@ def read_command(record: Record) -> Received:
             "bad-flow-id", f"a start of {command.blueprint[:100]} needs a key {command.blueprint[:100]}:<rest>, not {_shown(key)}"
         )
     return received
-
-
-def _long_text(command: Struct) -> str:
-    """The field whose text is too long, of the command or of what stands in it; "" where there is none. Payloads have a limit of their
-    own; errors, causes, reasons and traces are the engine's to cut."""
-    for name in command.__struct_fields__:
-        value = getattr(command, name)
-        if isinstance(value, Struct):
-            if _long_text(value):
-                return name
-        elif isinstance(value, str) and name not in _OTHERWISE and len(value) > TEXT_CHARACTERS_MAX:
-            return name
-    return ""
 
 
 def is_flow_id(key: bytes) -> bool:

@@ -27,6 +27,7 @@ from sfc.engine.commands import ReplyTo
 from sfc.engine.limits import DEPTH_MAX, is_too_deep
 from sfc.errors import MalformedRecord
 from sfc.wire.payload import UNREADABLE
+from sfc.wire.texts import TEXT_CHARACTERS_MAX, long_text
 
 _SUBJECTS = ("flow", "blueprint", "task", "group")
 
@@ -107,6 +108,8 @@ def decode_control(value: bytes | None) -> Control:
         asked = _decode(value or b"")
     except UNREADABLE as e:
         raise MalformedRecord(f'a JSON object was expected, such as {{"command": "pause", "flow": "orders:17"}}: {e}') from e
+    if long := long_text(asked):
+        raise MalformedRecord(f"the text of {long} takes up to {TEXT_CHARACTERS_MAX} characters, this one is longer")
     if isinstance(asked, ControlSignal):
         _check_signal(asked)
     if isinstance(asked, ControlPause | ControlResume):
@@ -132,7 +135,7 @@ def _check_signal(asked: ControlSignal) -> None:
 
 def is_of_flows(asked: Control) -> bool:
     """Whether the trigger role carries it over, to a flow's shard; the others are the registry's."""
-    return bool(getattr(asked, "flow", "")) or isinstance(asked, ControlStart)
+    return bool(asked.flow) if isinstance(asked, ControlPause | ControlResume) else True
 
 
 def subject_of(asked: ControlPause | ControlResume) -> str:

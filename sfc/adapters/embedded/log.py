@@ -76,6 +76,9 @@ class EmbeddedLog:
             return lambda: end
         return lambda: None
 
+    def sync(self) -> None:
+        self._broker.flush()
+
     def starts(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         with self._broker.lock:
             return {at: self._broker.partition(at).start for at in partitions}

@@ -60,6 +60,8 @@ class KafkaLog:
     def ask_end(self, partition: Partition) -> Callable[[], int | None]:
         return self._asked().ask_end(partition)
 
+    def sync(self) -> None: ...
+
     def starts(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         return self._asked().starts(partitions)
 

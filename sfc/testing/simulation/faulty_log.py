@@ -71,6 +71,8 @@ class FaultyLog:
         """The last stable offset as a broker shows it that has not yet heard of the last transaction's end."""
         return min(end, self.stable.get(partition, end))
 
+    def sync(self) -> None: ...
+
     def starts(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         self.traps.before("starts")
         return self.inner.starts(partitions)

@@ -22,6 +22,29 @@ def test_the_body_of_a_start(gateway: Any, deployed: TestClient, size: float, st
         assert gateway.commands == []
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "said"),
+    [
+        ("/v1/flows/orders:1/signals/go", {"Idempotency-Key": "k" * 1001}, "the Idempotency-Key takes up to 1000 characters"),
+        ("/v1/flows/orders:1/redrive", {"Idempotency-Key": "k" * 1001}, "the Idempotency-Key takes up to 1000 characters"),
+        (f"/v1/flows/orders:1/signals/{'g' * 1001}", {}, "the name of a signal takes up to 1000 characters"),
+    ],
+)
+def test_a_text_that_no_engine_takes_is_refused_at_once(
+    gateway: Any, deployed: TestClient, path: str, headers: dict[str, str], said: str
+) -> None:
+    answer = deployed.post(path, json={}, headers=headers)
+    assert (answer.status_code, gateway.commands) == (400, [])
+    assert said in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("query", ["flows?version=9223372036854775808", "statistics/throughput?step=999999999999d"])
+def test_numbers_that_no_index_takes(deployed: TestClient, query: str) -> None:
+    answer = deployed.get(f"/v1/{query}")
+    assert answer.status_code in (400, 422)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 @pytest.mark.parametrize(("size", "status"), [(0.9, 200), (1.0, 200), (1.1, 413), (9.0, 413)])
 def test_a_definition(gateway: Any, deployed: TestClient, size: float, status: int) -> None:
     frame = json.dumps({"Comment": "", "StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}, "Sfc": {"Name": "orders"}})

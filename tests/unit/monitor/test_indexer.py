@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from sfc.adapters.embedded import EmbeddedLog
 from sfc.adapters.sql import SqliteFlowIndex
 from sfc.engine import events as e
-from sfc.errors import IndexUnavailable
+from sfc.errors import IndexUnavailable, LogError
 from sfc.monitor import Indexer
 from sfc.monitor.rebuild import rebuild
 from sfc.ports import DeadLetterDocument, DeadLetterMark, Partition, Position, TopicSpec
@@ -142,6 +142,23 @@ def test_when_the_index_fails_the_same_records_are_read_again_in_order(log: Embe
     assert drain(indexer) == 5
     assert index.taken == [f"order:1/{n}" for n in range(1, 6)]
     assert index.counters().events == 5
+    indexer.close()
+
+
+def test_what_the_log_may_still_forget_is_not_indexed(log: EmbeddedLog, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedded log shows records before they are on disk; an index that knew them would be ahead of the log after a crash."""
+
+    def full() -> None:
+        raise LogError("the disk is full")
+
+    put(log, "order:1")
+    indexer = Indexer(log, NAMES, index)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(log, "sync", full)
+        with pytest.raises(LogError, match="the disk is full"):
+            drain(indexer)
+    assert (index.taken, index.positions()) == ([], {})
+    assert drain(indexer) == 1
     indexer.close()
 
 
