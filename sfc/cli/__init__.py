@@ -6,5 +6,7 @@ from __future__ import annotations
 def main() -> None:
     """The entry point of the script ``sfc``."""
     from sfc.cli.app import app
+    from sfc.cli.pipes import be_lenient
 
+    be_lenient()
     app(prog_name="sfc")

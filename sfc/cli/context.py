@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from sfc.cli import exits
+from sfc.cli.pipes import ReaderGone
 
 if TYPE_CHECKING:
     from sfc.client import Client
@@ -40,11 +41,10 @@ class Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (KeyboardInterrupt, BrokenPipeError) as e:
-            if isinstance(e, BrokenPipeError):
-                sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the reader has gone: nothing is left to flush to it
-                raise typer.Exit(exits.OK) from None
+        except KeyboardInterrupt:
             raise typer.Exit(exits.INTERRUPTED) from None
+        except ReaderGone:
+            raise typer.Exit(exits.OK) from None
         except Exception as e:
             if type(e).__module__.split(".")[0] in ("typer", "click"):  # usage errors and exits are typer's own business
                 raise

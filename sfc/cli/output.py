@@ -10,6 +10,8 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sfc.cli.pipes import ReaderGone
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -47,8 +49,8 @@ def _stream(error: bool) -> Console:
 
     class Quiet(Console):
         def on_broken_pipe(self) -> None:
-            """rich would exit with 1; a reader that has seen enough is no failure."""
-            raise BrokenPipeError
+            """rich would exit with 1."""
+            raise ReaderGone
 
     terminal = (sys.stderr if error else sys.stdout).isatty()
     return Quiet(stderr=error, width=None if terminal else PIPE_COLUMNS, highlight=False, emoji=False, soft_wrap=not terminal)

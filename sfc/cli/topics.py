@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from sfc.cli import broker, context
+from sfc.cli import broker, context, pipes
 from sfc.cli.context import Json, Kafka
 
 if TYPE_CHECKING:
@@ -151,6 +151,7 @@ def tail(
     as_json: Json = False,
 ) -> None:
     """Print the records of a topic as they come, until Ctrl-C."""
+    pipes.end_with_reader()
     settings = context.settings(kafka=kafka)
     source = _tail_of_kafka(settings, topic, from_beginning) if settings.kafka else _tail(topic, from_beginning)
     for shown, record in enumerate(source, 1):
