@@ -19,6 +19,7 @@ class JoinState(State):
     their order, null where a branch has none."""
 
     kind: ClassVar[str] = "Join"
+    has_result: ClassVar[bool] = True
     of: str
     until: int = 0
     timeout: int | Step | None = None

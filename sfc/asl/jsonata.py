@@ -103,7 +103,7 @@ def _members(checks: Checks, source: str, pointer: str, read: Any, members: tupl
         found = next((each for each in _MEMBER.finditer(source) if each.group(1) == name), None)
         where = "" if found is None else f" at character {found.start() + 3}"
         hint = {
-            "result": "It exists in the Output and Assign of Task, Parallel and Map states.",
+            "result": "It exists in the Output and Assign of Task, Parallel, Map and Join states.",
             "errorOutput": "It exists in a catcher's Output and Assign.",
         }.get(name, "")
         checks.error("bad-jsonata", pointer, f"expected one of {', '.join(members)} in $states here, came $states.{name}{where}", hint)

@@ -122,6 +122,7 @@ class MapState(State):
     """
 
     kind: ClassVar[str] = "Map"
+    has_result: ClassVar[bool] = True
     start_at: str
     distributed: bool = False  # Mode DISTRIBUTED, or a field that only such a Map has
     items: Step | None = None  # None: the effective input itself

@@ -23,6 +23,7 @@ class State:
     """What every state has. A field that the document does not give is None and costs nothing."""
 
     kind: ClassVar[str] = ""
+    has_result: ClassVar[bool] = False  # whether ``$states.result`` exists in its Output and Assign
     name: str
     pointer: str
     next: str | None = None  # None: the end of the machine or of the branch
@@ -77,6 +78,7 @@ class TaskState(State):
     """
 
     kind: ClassVar[str] = "Task"
+    has_result: ClassVar[bool] = True
     resource: str
     retry: tuple[Retrier, ...] = ()
     catch: tuple[Catcher, ...] = ()
@@ -299,6 +301,7 @@ class ParallelState(State):
     """``branches``: the name of each branch's first state, in order. Branches get the effective input; the result lists their outputs."""
 
     kind: ClassVar[str] = "Parallel"
+    has_result: ClassVar[bool] = True
     branches: tuple[str, ...]
     detached: bool = False  # the flow goes on at once; a Join takes the outputs
     retry: tuple[Retrier, ...] = ()

@@ -9,8 +9,8 @@ bare: such commands brought an engine of rules 2 down, and it committed nothing 
 and the release of jlens that pyproject.toml names, are part of what is decided), variables and chance, which no log of rules 2 has; Map,
 which none has either; a Parallel of more than 2,000 transitions in one go yields, where it failed after 10,000; what a ``topic:`` state
 sends is kept as its result, and no longer told again when the state is left; a JSONPath filter that asks whether something is there finds
-an empty list too; readers of items and writers of
-results, which no log of rules 2 has.
+an empty list too; readers of items and writers of results, which no log of rules 2 has. A number that no double holds and half of a
+surrogate pair fail where ``StringToJson`` and ``$parse`` read them; they became null, or stopped the decision.
 """
 
 RULES = 3

@@ -127,7 +127,7 @@ class Turn:
     def context_after(self, state: State, branch: Branch, result: Any) -> Context:
         """The context of fields that are evaluated when the state has its result."""
         context = self.context(branch)
-        return context.having(result=result) if state.jsonata else context
+        return context.having(result=result) if state.jsonata and state.has_result else context
 
     def context(self, branch: Branch, token: str = "", item: tuple[int, Any] | None = None) -> Context:
         """What the fields of the branch's state may look at; with the job's token where a job is made, and with place and value

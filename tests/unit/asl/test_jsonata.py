@@ -170,7 +170,7 @@ def test_an_expression_is_bounded_and_fails_each_time_at_the_same_place(expressi
         ("{% $ %}", "bad-jsonata", "no $ or $$"),
         ("{% $$.total %}", "bad-jsonata", "came 'total'"),
         ("{% $string() %}", "bad-jsonata", "takes it as its argument"),
-        ("{% $states.result %}", "bad-jsonata", "Output and Assign of Task, Parallel and Map"),
+        ("{% $states.result %}", "bad-jsonata", "Output and Assign of Task, Parallel, Map and Join"),
         ("{% $states.errorOutput %}", "bad-jsonata", "catcher's Output and Assign"),
         ("{% $states.inputs %}", "bad-jsonata", "came $states.inputs at character 4"),
         ("{% 1", "bad-jsonata", "begins with {% and ends with %}"),
@@ -207,7 +207,7 @@ def test_arguments_see_no_result_and_a_catcher_sees_the_error() -> None:
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "A", "Output": "{% $states.errorOutput %}", "Assign": {"e": "{% $states.result %}"}}]
     assert [words for _, words in problems(catch, "Catch", "Task", Resource="task:a")] == [
         "expected one of input, context, errorOutput in $states here, came $states.result at character 4 "
-        "It exists in the Output and Assign of Task, Parallel and Map states."
+        "It exists in the Output and Assign of Task, Parallel, Map and Join states."
     ]
 
 

@@ -57,6 +57,25 @@ def test_without_output_a_state_gives_its_result_or_its_input() -> None:
     assert bench.output == {"r": 1}
 
 
+@pytest.mark.parametrize("kind", ["Pass", "Wait", "Choice", "Succeed"])
+def test_the_states_of_an_expression_hold_a_result_only_where_there_is_one(kind: str) -> None:
+    more: dict[str, dict[str, Any]] = {
+        "Pass": {"Next": "B"},
+        "Wait": {"Seconds": 0, "Next": "B"},
+        "Choice": {"Choices": [{"Condition": False, "Next": "B"}], "Default": "B"},
+        "Succeed": {},
+    }
+    states = {"A": {"Type": kind, "Output": "{% $keys($states) %}", **more[kind]}}
+    bench = started({"n": 2}, **states if kind == "Succeed" else {**states, "B": {"Type": "Succeed"}})
+    assert bench.output == ["input", "context"]
+
+
+def test_a_task_s_states_hold_its_result() -> None:
+    bench = started({"n": 2}, A=task(Output="{% $keys($states) %}"))
+    bench.complete({"r": 1})
+    assert sorted(bench.output) == ["context", "input", "result"]
+
+
 def test_whole_places_are_told_once() -> None:
     bench = started({"n": 2}, A=task(Arguments="{% $states.input %}", Output="{% $states.result %}"))
     scheduled = next(event for event in bench.history if isinstance(event, TaskScheduled))
