@@ -90,6 +90,12 @@ class Checks:
             self.error("mutually-exclusive", pointer, f"expected at most one of {', '.join(fields)}, came {' and '.join(given)}")
         return given
 
+    def name(self, value: Any, pointer: str) -> bool:
+        """Whether a value can be the name of a state."""
+        if not isinstance(value, str):
+            self.wrong_type(pointer, "the name of a state", value)
+        return isinstance(value, str)
+
     def text(self, document: dict[str, Any], field: str, pointer: str) -> str | None:
         value = document.get(field)
         if field in document and not isinstance(value, str):

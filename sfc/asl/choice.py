@@ -77,6 +77,10 @@ def read_rule(checks: Checks, document: Any, pointer: str, *, top: bool) -> Test
         if kinds or not unknown:  # else it is the operator that is misspelt
             shown = " and ".join(kinds) or "none"
             checks.error("bad-rule", pointer, f"expected exactly one comparison operator, or And, Or, Not, came {shown}")
+        if "Variable" in rule:
+            checks.path(rule["Variable"], at(pointer, "Variable"), definite=True)
+        for kind in kinds:  # what else is wrong with them
+            (_logic if kind in LOGIC else _operator)(checks, kind, rule[kind], at(pointer, kind))
         return None
     kind = kinds[0]
     here = at(pointer, kind)
@@ -86,9 +90,9 @@ def read_rule(checks: Checks, document: Any, pointer: str, *, top: bool) -> Test
                 "mutually-exclusive", at(pointer, "Variable"), f"expected no Variable beside {kind}", "Put it into the inner rules."
             )
         return _logic(checks, kind, rule[kind], here)
-    if not checks.required(rule, "Variable", pointer, f"Write the path that {kind} looks at, as in $.total."):
-        return None
-    variable = checks.path(rule["Variable"], at(pointer, "Variable"), definite=True)
+    variable = None
+    if checks.required(rule, "Variable", pointer, f"Write the path that {kind} looks at, as in $.total."):
+        variable = checks.path(rule["Variable"], at(pointer, "Variable"), definite=True)
     test = _operator(checks, kind, rule[kind], here)
     if variable is None or test is None:
         return None

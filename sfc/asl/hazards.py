@@ -141,7 +141,7 @@ class _Walk:
                     if key.endswith(".$"):
                         hint = f"Write {key[:-2]!r} and an expression: {{% $states.input… %}}."
                         self.literal(here, f"expected a name without .$ in a JSONata state, came {key!r}", hint)
-                    elif "{%" in text and text.strip() != text and text.strip().startswith("{%"):
+                    elif text[:2] != "{%" and text[-2:] != "%}" and text.strip().startswith("{%"):  # the other two are errors already
                         self.literal(here, f"expected {{%…%}} alone, came {text!r}, which is a text", "Remove the spaces around it.")
             return
         for field in _TEMPLATES:

@@ -167,10 +167,9 @@ class _MapReader:
         if expressed is not None:
             return expressed
         given = self.checks.one_at_most(self.document, (field, path), self.pointer)
-        if path in given and not self.reader.jsonata:
-            return self.path(self.document, path, self.pointer)
+        from_path = self.path(self.document, path, self.pointer) if path in given and not self.reader.jsonata else None
         if field not in given:
-            return None
+            return from_path
         value, here = self.document[field], at(self.pointer, field)
         if whole:
             return self.checks.integer(self.document, field, self.pointer, 0, most)
@@ -211,6 +210,7 @@ class _MapReader:
                 sizes[field] = expressed
             elif path in given:
                 sizes[field] = self.path(document, path, here)
+                self.checks.integer(document, field, here, 1, most)
             else:
                 sizes[field] = self.checks.integer(document, field, here, 1, most)
         if not any(name in document for name in BATCHER[:4]):

@@ -135,11 +135,11 @@ class _Reader:
         """Reads one ``StartAt`` with its ``States``; gives the name of the first state."""
         checks = self.checks
         states = document.get("States")
-        if not checks.required(document, "States", pointer, "Write the states by their names."):
-            checks.required(document, "StartAt", pointer, "Write the name of the first state.")
-            return None
         if not isinstance(states, dict) or not states:
-            checks.wrong_type(at(pointer, "States"), "an object with at least one state", states)
+            if checks.required(document, "States", pointer, "Write the states by their names."):
+                checks.wrong_type(at(pointer, "States"), "an object with at least one state", states)
+            if checks.required(document, "StartAt", pointer, "Write the name of the first state."):
+                checks.name(document["StartAt"], at(pointer, "StartAt"))
             return None
         start_at, first = None, None
         if checks.required(document, "StartAt", pointer, "Write the name of the first state."):
@@ -194,11 +194,11 @@ class _Reader:
 
     def target(self, value: Any, pointer: str, states: dict[str, Any]) -> str | None:
         """The name of a state of the same scope."""
-        if not isinstance(value, str):
-            self.checks.wrong_type(pointer, "the name of a state", value)
-        elif value in states:
-            return value
-        elif value in self.names:
+        if not self.checks.name(value, pointer):
+            return None
+        if value in states:
+            return str(value)
+        if value in self.names:
             message = f"expected a state of the same branch, came {value!r}, which stands at {self.names[value]}"
             self.checks.error(
                 "crosses-branches", pointer, message, "A branch ends by itself; what follows it is the Next of its Parallel or Map state."

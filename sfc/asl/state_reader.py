@@ -219,8 +219,9 @@ class StateReader:
         if expression is not None:
             return expression
         self.checks.one_at_most(self.document, (fixed, path), self.pointer)
+        number = self.checks.integer(self.document, fixed, self.pointer, 1)
         if path not in self.document:
-            return self.checks.integer(self.document, fixed, self.pointer, 1)
+            return number
         text = self.document[path]
         find = self.checks.step(text, self.at(path), definite=True)
         return None if find is None else seconds_step(path, text, find)
@@ -340,8 +341,9 @@ class StateReader:
         if expression is not None:
             return expression, str(self.document[field])
         self.checks.one_at_most(self.document, (field, path), self.pointer)
+        text = self.checks.text(self.document, field, self.pointer)
         if path not in self.document:
-            return self.checks.text(self.document, field, self.pointer)
+            return text
         value = self.document[path]
         find = self.checks.step_or_intrinsic(value, self.at(path))
         return None if find is None else (find, value)

@@ -208,6 +208,60 @@ def test_states_named_by_a_catcher_or_a_rule_are_reached() -> None:
     assert [p.code for p in validate(rule(Variable="$.a", IsNull=True))] == ["choice-without-default"]
 
 
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        (
+            machine(A={"Type": "Fail", "Error": 5, "ErrorPath": "$.x", "Cause": [], "CausePath": "x"}),
+            ["mutually-exclusive ", "wrong-type Error", "mutually-exclusive ", "wrong-type Cause", "bad-path CausePath"],
+        ),
+        (task(TimeoutSeconds="5", TimeoutSecondsPath="$.t"), ["mutually-exclusive ", "wrong-type TimeoutSeconds"]),
+        (
+            rule(Variable="x", NumericEquals="five", StringEquals="a", And=[{"Variable": "$.a", "IsNull": 1}]),
+            [
+                "bad-rule Choices/0",
+                "bad-path Choices/0/Variable",
+                "wrong-type Choices/0/NumericEquals",
+                "wrong-type Choices/0/And/0/IsNull",
+            ],
+        ),
+        (rule(NumericEquals="five"), ["missing-field Choices/0", "wrong-type Choices/0/NumericEquals"]),
+        (branched({"States": {}}), ["wrong-type Branches/0/States", "missing-field Branches/0"]),
+        (branched({"StartAt": 5}), ["missing-field Branches/0", "wrong-type Branches/0/StartAt"]),
+        (
+            machine(
+                A={
+                    "Type": "Map",
+                    "End": True,
+                    "MaxConcurrency": "x",
+                    "MaxConcurrencyPath": "$.m",
+                    "ItemBatcher": {"MaxItemsPerBatch": "x", "MaxItemsPerBatchPath": "$.m"},
+                    "ItemProcessor": {"StartAt": "I", "States": {"I": END}},
+                }
+            ),
+            [
+                "mutually-exclusive ",
+                "wrong-type MaxConcurrency",
+                "mutually-exclusive ItemBatcher",
+                "wrong-type ItemBatcher/MaxItemsPerBatch",
+            ],
+        ),
+    ],
+)
+def test_one_problem_hides_no_other(document: Any, told: list[str]) -> None:
+    found = [p for p in validate(document) if p.severity == "error"]
+    assert [f"{p.code} {p.pointer.removeprefix('/States/A').removeprefix('/')}" for p in found] == told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [(" {% 1 %}", ["error bad-jsonata"]), ("{% 1 %} ", ["error bad-jsonata"]), (" {% 1 %} ", ["warning literal-path"])],
+)
+def test_blanks_around_an_expression_are_told_once(text: str, told: list[str]) -> None:
+    document = {**machine(A={**END, "Output": text}), "QueryLanguage": "JSONata"}
+    assert [f"{p.severity} {p.code}" for p in validate(document)] == told
+
+
 @pytest.mark.parametrize("nest", [lambda inner: {"Not": inner}, lambda inner: [inner]])
 def test_a_bottomless_document_is_refused(nest: Any) -> None:
     deep: Any = {}
