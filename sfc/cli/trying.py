@@ -195,7 +195,7 @@ def _print_path(outcome: Outcome, *, verbose: bool) -> None:
         Column("type", lambda v: v["kind"]),
         Column("took", lambda v: "" if v["took"] is None else fine_duration(v["took"] * 1000), "right", whole=True),
         Column("tries", lambda v: str(v["attempts"] or ""), "right"),
-        Column("then", lambda v: v["left"] or (f"failed: {v['error']}" if v["error"] else "stopped")),
+        Column("then", lambda v: v["left"]),
     ]
     if verbose:
         columns += [

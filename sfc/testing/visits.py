@@ -22,38 +22,97 @@ class Visit:
     attempts: int = 0
     left: str = ""
     next: str | None = None
-    error: str | None = None
     done: bool = False  # it has an output
 
 
+_ENDS = {
+    "ExecutionSucceeded": "stopped",  # what was detached and is awaited by nobody
+    "ExecutionFailed": "stopped",
+    "ExecutionTimedOut": "the flow's time was up",
+    "ExecutionAborted": "stopped",
+}
+_OF_A_CHILD = ("ParallelStateFailed", "MapIterationFailed", "DetachedFailed")
+_OF_ALL_BELOW = ("ParallelStateFailed", "MapStateFailed", "RetryScheduled")
+
+
 def visits_of(history: Iterable[dict[str, Any]]) -> list[Visit]:
-    """The visits of a history of ``Outcome``, in order."""
+    """The visits of a history of ``Outcome``, in order. Of states that were under way when something else failed it says that they were
+    stopped; the error is told of the state that had it, and of those that fail by it."""
     made: list[Visit] = []
     inside: dict[int, Visit] = {}
+    tree = _Tree()
     started: datetime | None = None
+
+    def leave(branch: int, left: str) -> None:
+        if (visit := inside.pop(branch, None)) is not None:
+            visit.took, visit.left = round(seconds - visit.seconds, 3), left
+
     for row in history:
         moment = datetime.fromisoformat(row["time"])
         started = started or moment
         seconds = (moment - started).total_seconds()
         kind, branch = row["type"], row.get("branch", 0)
+        if kind in _OF_A_CHILD and row.get("child", -1) >= 0:
+            leave(row["child"], f"failed: {row['error']}" if row.get("error") else "failed")
+        for ended in tree.ended_by(row, inside.get(branch)):
+            leave(ended, "stopped")
         if kind.endswith("StateEntered"):
             inside[branch] = Visit(row["state"], row["kind"], branch, seconds, row.get("input"))
             made.append(inside[branch])
         elif kind.endswith("StateExited"):
-            visit = inside.pop(branch)
-            visit.done = True
-            visit.output, visit.next, visit.took = row.get("output"), row.get("next"), round(seconds - visit.seconds, 3)
-            caught = f"caught {row['caught'] or 'an error'}: " if "caught" in row else ""
-            visit.left = f"{caught}{visit.next or ('end' if branch == 0 else 'end of the branch')}"
-        elif branch in inside:
             visit = inside[branch]
-            if kind == "TaskScheduled":
-                visit.attempts = row["attempt"]
-            elif kind in ("TaskFailed", "TaskTimedOut", "ParallelStateFailed", "MapStateFailed"):
-                visit.error = row.get("error")
-        if kind in ("ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted"):
-            ended = {"ExecutionFailed": "failed", "ExecutionTimedOut": "the flow's time was up", "ExecutionAborted": "stopped"}[kind]
-            for visit in inside.values():
-                visit.took = round(seconds - visit.seconds, 3)
-                visit.left = f"{ended}: {row['error']}" if kind == "ExecutionFailed" and row.get("error") else ended
+            visit.done = True
+            visit.output, visit.next = row.get("output"), row.get("next")
+            caught = f"caught {row['caught'] or 'an error'}: " if "caught" in row else ""
+            leave(branch, f"{caught}{visit.next or ('end' if branch == 0 else 'end of the branch')}")
+        elif kind == "TaskScheduled" and branch in inside:
+            inside[branch].attempts = row["attempt"]
+        elif kind in _ENDS:
+            if kind == "ExecutionFailed":
+                leave(0, f"failed: {row['error']}" if row.get("error") else "failed")
+            for still in list(inside):
+                leave(still, _ENDS[kind])
     return made
+
+
+class _Tree:
+    """Which branches are below which. Those that are detached are below a holder, which the branch that started them outlives."""
+
+    def __init__(self) -> None:
+        self._below: dict[int, list[int]] = {}
+        self._holders: dict[tuple[int, str], int] = {}
+        self._iterations: dict[tuple[int, int], int] = {}
+
+    def ended_by(self, row: dict[str, Any], visit: Visit | None) -> list[int]:
+        """The branches that end by what a row says, and nothing in them failed. ``visit``: of the branch that the row is about."""
+        kind, branch = row["type"], row.get("branch", 0)
+        ended: list[int] = []
+        if kind in _OF_ALL_BELOW:
+            ended = self._all_below(branch, held=False)
+        elif kind == "MapIterationFailed":
+            ended = self._all_below(row["child"])
+        elif kind == "MapIterationAborted" and (aborted := self._iterations.get((branch, row["index"]))) is not None:
+            ended = [aborted, *self._all_below(aborted)]
+        elif kind == "JoinSucceeded":
+            ended = self._all_below(row["holder"])
+        elif kind == "ParallelStateStarted":
+            self._below.setdefault(branch, []).extend(row["ids"])
+        elif kind == "MapIterationStarted":
+            self._below.setdefault(branch, []).append(row["id"])
+            self._iterations[branch, row["index"]] = row["id"]
+        elif kind == "DetachedStarted":
+            place = branch, visit.state if visit is not None else ""
+            ended = self._all_below(self._holders[place]) if place in self._holders else []
+            self._holders[place] = row["id"]
+            self._below.setdefault(branch, []).append(row["id"])
+            self._below[row["id"]] = list(row["ids"])
+        return ended
+
+    def _all_below(self, branch: int, held: bool = True) -> list[int]:
+        """``held``: with the branches that it has detached."""
+        holders = set(self._holders.values())
+        found = []
+        for child in self._below.get(branch, ()):
+            if held or child not in holders:
+                found += [child, *self._all_below(child)]
+        return found
