@@ -57,3 +57,14 @@ class Stop(Exception):
 def as_json(value: Any) -> str:
     """JSON text for messages."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def as_java(value: Any) -> str:
+    """As Java prints it, and so Step Functions: texts bare, objects as ``{Arg1=1, Arg2=[]}``."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}={as_java(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(as_java, value)) + "]"
+    return as_json(value)

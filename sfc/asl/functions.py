@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sfc.asl.context import fraction, uuid4
-from sfc.asl.failure import as_json
+from sfc.asl.failure import as_java, as_json
 from sfc.asl.jsonpath_filter import is_number, same
 
 _ITEMS_MAX = 1000  # of ArrayRange
@@ -65,18 +65,7 @@ def _format(template: str, *values: Any) -> str:
     if count != len(values):
         raise FunctionError(f"expected as many arguments as {{}} in the template ({count}), came {len(values)}")
     left = iter(values)
-    return "".join(_shown(next(left)) if piece == "{}" else piece[-1] for piece in pieces)
-
-
-def _shown(value: Any) -> str:
-    """As Java prints it: texts bare, objects as ``{Arg1=1, Arg2=[]}``."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}={_shown(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_shown, value)) + "]"
-    return as_json(value)
+    return "".join(as_java(next(left)) if piece == "{}" else piece[-1] for piece in pieces)
 
 
 def _string_to_json(text: str) -> Any:

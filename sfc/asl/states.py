@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sfc.asl.failure import RUNTIME, Failure, Stop, query_failure, runtime_failure
+from sfc.asl.failure import RUNTIME, Failure, Stop, as_java, query_failure, runtime_failure
 from sfc.asl.retry import Catcher, Retrier
 from sfc.asl.timestamps import parse_timestamp
 
@@ -127,7 +127,7 @@ def role_step(make: Step | None) -> Step | None:
         found = make(value, context)
         if isinstance(found, Failure) or isinstance(found["RoleArn"], str):
             return found if isinstance(found, Failure) else found["RoleArn"]
-        return runtime_failure(f"The RoleArn of the Credentials must be a text, came {_java(found['RoleArn'])}")
+        return runtime_failure(f"The RoleArn of the Credentials must be a text, came {as_java(found['RoleArn'])}")
 
     return step
 
@@ -140,7 +140,7 @@ def seconds_step(field: str, text: str, find: Step) -> Step:
         if isinstance(found, Failure):
             return found
         if found.__class__ is not int:
-            return runtime_failure(f"The {field} parameter cannot be parsed as a long value: {text} == {_java(found)}")
+            return runtime_failure(f"The {field} parameter cannot be parsed as a long value: {text} == {as_java(found)}")
         if not 1 <= found <= SECONDS_MAX:
             return runtime_failure(f"The {field} parameter must be from 1 to {SECONDS_MAX}: {text} == {found}")
         return found
@@ -215,7 +215,7 @@ class WaitState(State):
             if value.__class__ is Failure:
                 return runtime_failure(f"The SecondsPath parameter does not reference an input value: {text}")
             if value.__class__ is not int:
-                return runtime_failure(f"The SecondsPath parameter cannot be parsed as a long value: {text} == {_java(value)}")
+                return runtime_failure(f"The SecondsPath parameter cannot be parsed as a long value: {text} == {as_java(value)}")
             if value < 0:
                 return runtime_failure(f"The SecondsPath parameter references a negative value: {text} == {value}")
             return _bounded(now_ms + value * 1000, now_ms)
@@ -228,7 +228,7 @@ class WaitState(State):
                 return value
             nanoseconds = parse_timestamp(value)
             if nanoseconds is None:
-                cause = f"The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {_java(value)}"
+                cause = f"The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {as_java(value)}"
                 return query_failure(cause, "Timestamp")
             return _bounded(-(-nanoseconds // 1_000_000), now_ms)
         assert self.timestamp_path is not None  # the reader lets no Wait pass without one of the six
@@ -240,7 +240,7 @@ class WaitState(State):
         if nanoseconds is None:
             return runtime_failure(
                 "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: "
-                f"{text} == {_java(value)}"
+                f"{text} == {as_java(value)}"
             )
         return _bounded(-(-nanoseconds // 1_000_000), now_ms)  # rounded up: a wait never ends early
 
@@ -249,13 +249,6 @@ def _bounded(at_ms: int, now_ms: int) -> int | Failure:
     if at_ms - now_ms > WAIT_S_MAX * 1000:
         return runtime_failure("Wait state delay is too long.")
     return max(at_ms, now_ms)
-
-
-def _java(value: Any) -> str:
-    """A value as Step Functions prints it in these messages."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,7 +285,7 @@ def _text(field: str, given: str | tuple[Step, str] | None, raw: Any, context: A
             return runtime_failure(f"The {field} parameter does not reference an input value: {text}")
         return value
     if not isinstance(value, str):
-        return runtime_failure(f"The {field} parameter must reference a string: {text} == {_java(value)}")
+        return runtime_failure(f"The {field} parameter must reference a string: {text} == {as_java(value)}")
     return value
 
 

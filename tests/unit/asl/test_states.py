@@ -178,6 +178,7 @@ NO_TIME = "The TimestampPath parameter does not reference a valid ISO-8601 exten
         ("The SecondsPath parameter does not reference an input value: $.no", 1, {"SecondsPath": "$.no"}),
         ("The SecondsPath parameter cannot be parsed as a long value: $.v == 1.5", 1.5, {"SecondsPath": "$.v"}),
         ("The SecondsPath parameter cannot be parsed as a long value: $.v == true", True, {"SecondsPath": "$.v"}),
+        ("The SecondsPath parameter cannot be parsed as a long value: $.v == {a=[]}", {"a": []}, {"SecondsPath": "$.v"}),
         ("The SecondsPath parameter references a negative value: $.v == -1", -1, {"SecondsPath": "$.v"}),
         ("Wait state delay is too long.", 2**31, {"SecondsPath": "$.v"}),
         ("Wait state delay is too long.", None, {"Timestamp": "2096-01-01T12:00:00Z"}),
@@ -212,6 +213,13 @@ def test_a_fail_state_whose_path_finds_no_text_fails_at_runtime(fields: dict[str
     assert isinstance(failing, FailState)
     failure = failing.failure(RAW, CONTEXT)
     assert (failure.error, failure.runtime) == ("States.Runtime", True)
+
+
+@pytest.mark.parametrize(("found", "shown"), [({"a": 1, "b": [None, True, "x"]}, "{a=1, b=[null, true, x]}"), (None, "null"), (1.5, "1.5")])
+def test_a_cause_shows_a_value_as_step_functions_does(found: Any, shown: str) -> None:
+    failing = state("Fail", ErrorPath="$.o")
+    assert isinstance(failing, FailState)
+    assert failing.failure({"o": found}, CONTEXT).cause == f"The ErrorPath parameter must reference a string: $.o == {shown}"
 
 
 def test_a_machine_holds_all_states_by_name() -> None:
