@@ -22,6 +22,8 @@ from sfc.registry.shapes import join
 from sfc.registry.yaml_loader import TEXT, Loader, bad_number
 
 _CONSTANTS = ("NaN", "Infinity", "-Infinity")
+_COMMENTS = ("//", "/*", "#")
+_NO_COMMENTS = "JSON has no comments: remove it, or write the document in YAML, which has them (# to the end of the line)."
 _OF_THE_NAME = ("unknown-field", "old-dialect", "duplicate-field", "duplicate-key", "bad-key")
 
 
@@ -86,9 +88,14 @@ def read_document(text: str, source: str) -> Read:
     return _read_json(text, source) if source.endswith(".json") else _read_yaml(text, source)
 
 
-def _failed(text: str, source: str, message: str, line: int, column: int) -> Read:
+def _failed(text: str, source: str, message: str, line: int, column: int, hint: str = "", code: str = "syntax") -> Read:
     place = Place(max(line, 1), max(column, 1), max(column, 1) + 1)
-    return Read(source, text, None, Places(text, None), [(Problem("syntax", "", message), place)])
+    return Read(source, text, None, Places(text, None), [(Problem(code, "", message, hint), place)])
+
+
+def _too_deep(text: str, source: str) -> Read:
+    message = "expected a few levels of objects and lists in one another, came more than can be read"
+    return _failed(text, source, message, 1, 1, "A blueprint or a task may have 200.", "too-deep")
 
 
 def _read_yaml(text: str, source: str) -> Read:
@@ -107,7 +114,9 @@ def _read_yaml(text: str, source: str) -> Read:
         before = text[: e.position]
         column = e.position - (before.rfind("\n") + 1) + 1
         return _failed(text, source, f"expected a YAML document: {e.reason}", before.count("\n") + 1, column)
-    except (yaml.YAMLError, RecursionError, ValueError) as e:
+    except RecursionError:
+        return _too_deep(text, source)
+    except (yaml.YAMLError, ValueError) as e:
         return _failed(text, source, f"expected a YAML document: {e}", 1, 1)
     finally:
         if loader is not None:
@@ -162,9 +171,10 @@ def _read_json(text: str, source: str) -> Read:
         nodes = JsonNodes(text)
         root = nodes.root()
     except json.JSONDecodeError as e:
-        return _failed(text, source, f"expected a JSON document: {e.msg}", e.lineno, e.colno)
+        hint = _NO_COMMENTS if text.startswith(_COMMENTS, e.pos) else ""
+        return _failed(text, source, f"expected a JSON document: {e.msg}", e.lineno, e.colno, hint)
     except RecursionError:
-        return _failed(text, source, "expected a JSON document, came one that is nested too deeply", 1, 1)
+        return _too_deep(text, source)
     places = Places(text, root)
     odd = [Problem("not-json", pointer, *said) for pointer, said in _odd_values(text, root, "")]
     twice = [(_twice(pointer, name), places.between(*at)) for pointer, name, *at in nodes.twice]

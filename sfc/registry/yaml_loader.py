@@ -33,6 +33,8 @@ class Loader(yaml.SafeLoader):
         self.odd: dict[int, tuple[str, str]] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            self._ends(self.peek_event())  # type: ignore[no-untyped-call]
         node: yaml.Node | None = super().compose_node(parent, index)
         if isinstance(node, yaml.ScalarNode) and node.tag in (f"{_TAGS}int", f"{_TAGS}float"):
             self._number(node)
@@ -58,6 +60,15 @@ class Loader(yaml.SafeLoader):
         if node is not None and _values(node, {}) > VALUES_MAX:
             raise yaml.composer.ComposerError(None, None, f"its aliases stand for more than {VALUES_MAX} values", node.start_mark)
         return node
+
+    def _ends(self, alias: Any) -> None:
+        """An anchor that is used inside of what it names would have no end: such a part is not composed to its end yet."""
+        around = self.anchors.get(alias.anchor)
+        if around is not None and around.end_mark is None:
+            message = (
+                f"*{alias.anchor} stands inside of &{alias.anchor} (line {around.start_mark.line + 1}), which would hold itself without end"
+            )
+            raise yaml.composer.ComposerError(None, None, message, alias.start_mark)
 
     def _number(self, node: yaml.ScalarNode) -> None:
         """One that JSON can't carry is read as 0."""
@@ -86,7 +97,6 @@ def _values(node: yaml.Node, counted: dict[int, int]) -> int:
     if isinstance(node, yaml.ScalarNode):
         return 1
     if id(node) not in counted:
-        counted[id(node)] = VALUES_MAX + 1  # what holds itself has no end
         inner = [value for _, value in node.value] if isinstance(node, yaml.MappingNode) else node.value
         counted[id(node)] = 1 + sum(_values(value, counted) for value in inner)
     return counted[id(node)]

@@ -55,7 +55,7 @@ def test_a_pointer_has_a_line_and_a_column(source: str, text: str, code: str, po
         ("x.yaml", "yes: 1\n12: a\ntrue: b\n", [("bad-key", "/12", 2, 1), ("bad-key", "/true", 3, 1)]),
         ("x.yaml", "a: [1, 2\nb: 3\n", [("syntax", "", 2, 2)]),
         ("x.yaml", "a: b\x01", [("syntax", "", 1, 5)]),
-        ("x.yaml", "a: &x [*x]", [("syntax", "", 1, 1)]),
+        ("x.yaml", "a: &x [*x]", [("syntax", "", 1, 8)]),
         ("x.yaml", "? [a]\n: b\n", [("syntax", "", 1, 3)]),
         ("x.yaml", "a: 1\n---\nb: 1\n", [("syntax", "", 2, 1)]),
         ("x.json", '{"a": 1,\n "a": 2, "b": {"c": 1, "c": 1}}', [("duplicate-key", "/a", 2, 2), ("duplicate-key", "/b/c", 2, 24)]),
@@ -72,7 +72,10 @@ def test_a_pointer_has_a_line_and_a_column(source: str, text: str, code: str, po
             "a: !!binary aGk=\nb: !!set {x, y}\nc: !Sub x",
             [("not-json", "/a", 1, 4), ("not-json", "/b", 2, 4), ("not-json", "/c", 3, 4)],
         ),
-        ("x.json", "[" * 200_000, [("syntax", "", 1, 1)]),
+        ("x.json", "[" * 200_000, [("too-deep", "", 1, 1)]),
+        ("x.json", '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", [("too-deep", "", 1, 1)]),
+        ("x.yaml", "a: " + "[" * 10_000 + "]" * 10_000, [("too-deep", "", 1, 1)]),
+        ("x.yaml", "a: 1\nb: &s\n  c: {d: *s}\n", [("syntax", "", 3, 10)]),
     ],
 )
 def test_what_json_does_not_have_is_a_problem_with_its_place(source: str, text: str, expected: list[Any]) -> None:
@@ -88,6 +91,19 @@ def test_a_few_lines_that_stand_for_a_billion_values_are_refused() -> None:
     text = "a0: &a0 [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
     ((problem, _),) = read_document(text, "x.yaml").problems
     assert "more than 1000000 values" in problem.message
+
+
+def test_a_part_that_holds_itself_is_told_by_its_names_and_lines() -> None:
+    ((problem, _),) = read_document("a: 1\nb: &s\n  - [*s]\n", "x.yaml").problems
+    assert problem.message == "expected a YAML document: *s stands inside of &s (line 2), which would hold itself without end"
+    assert read_document("b: &s [1]\nc: [*s, *s]\n", "x.yaml").problems == []
+
+
+@pytest.mark.parametrize("text", ['{\n // c\n "a": 1}', '/* c */ {"a": 1}', '{"a": 1, # c\n "b": 2}', '{"a": 1 // c\n}'])
+def test_a_comment_in_json_is_told_what_it_is(text: str) -> None:
+    ((problem, place),) = read_document(text, "x.json").problems
+    assert (problem.code, problem.hint.startswith("JSON has no comments")) == ("syntax", True)
+    assert text.splitlines()[place.line - 1][place.column - 1] in "/#"
 
 
 def test_files_of_a_folder_count_in_the_old_spelling_too_and_broken_ones_are_told(tmp_path: Path) -> None:
