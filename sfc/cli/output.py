@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 PIPE_COLUMNS = 200
+COLUMN_GAP = 3
+CUT_COLUMNS = 12  # what a column gets at least that may be cut into lines
 STATUS_STYLES = {
     "RUNNING": "cyan",
     "SUCCEEDED": "green",
@@ -89,13 +91,44 @@ def print_json_lines(rows: Iterable[Any]) -> None:
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], *, as_json: bool, none: str) -> None:
-    """A list: a table, or JSON Lines. ``none``: what to say where there is nothing."""
+    """A list: a table, or JSON Lines. ``none``: what to say where there is nothing. On a terminal that is too narrow for the table each
+    row is a few lines, since columns without room would be left out."""
     if as_json:
         print_json_lines(rows)
     elif rows:
-        console().print(table(rows, columns))
+        needed, shown = _width(rows, columns), console()
+        if needed > shown.width and shown.is_terminal:
+            _print_apart(rows, columns)
+        else:
+            shown.width = max(needed, shown.width)  # a pipe has no width of its own
+            shown.print(table(rows, columns))
     else:
         error_console().print(none, markup=False)
+
+
+def _width(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> int:
+    """In which a table loses nothing: a column that may be cut into lines needs a few characters."""
+    from rich.cells import cell_len
+
+    needed = 2 - COLUMN_GAP  # at both ends, and between columns
+    for column in columns:
+        longest = max((cell_len(line) for row in rows for line in column.text(row).splitlines()), default=0)
+        title = cell_len(column.title)
+        needed += COLUMN_GAP + max(title, longest if column.whole else min(longest, CUT_COLUMNS))
+    return needed
+
+
+def _print_apart(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> None:
+    """Each row by itself, a line for each column that has something to say."""
+    from rich.text import Text
+
+    for number, row in enumerate(rows):
+        if number:
+            console().print()
+        for column in columns:
+            if text := column.text(row):
+                title = (f"{column.title}: ", "bold") if column.title else ""
+                console().print(Text.assemble(title, _styled(text, Text)), overflow="fold")
 
 
 class Bar(NamedTuple):
