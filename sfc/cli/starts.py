@@ -34,10 +34,11 @@ def read_input(text: str, option: str = "--input") -> Any:
     elif text.startswith("@"):
         where = text[1:]
         try:
-            text = Path(where).read_text()
+            text = Path(where).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as e:
             why = "it is no UTF-8 text" if isinstance(e, UnicodeDecodeError) else e.strerror
             raise BadInput(f"{option} names {where}, which can't be read: {why}") from None
+    text = text.removeprefix("\ufeff")  # a byte order mark, with which PowerShell and Excel begin a file
     try:
         return decode_any(text.encode("utf-8", "surrogateescape"))  # keeps integers of any size
     except MalformedRecord as e:

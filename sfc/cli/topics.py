@@ -54,14 +54,16 @@ def publish(
 
 
 def read_lines(file: Path) -> list[bytes]:
-    """The lines of a file as they stand; empty ones are left out."""
+    """The lines of a file as they stand; empty ones are left out, and so is a byte order mark before the first."""
+    from codecs import BOM_UTF8
+
     from sfc.errors import BadInput
 
     try:
         data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as e:
         raise BadInput(f"{file} can't be read: {e.strerror}") from None
-    return [line.removesuffix(b"\r") for line in data.split(b"\n") if line.strip()]
+    return [line.removesuffix(b"\r") for line in data.removeprefix(BOM_UTF8).split(b"\n") if line.strip()]
 
 
 class Read(NamedTuple):

@@ -21,6 +21,7 @@ from sfc.registry.nodes import JsonNodes, Node
 from sfc.registry.shapes import join
 from sfc.registry.yaml_loader import TEXT, Loader, bad_number
 
+BYTE_ORDER_MARK = "\ufeff"  # PowerShell and Excel begin a file with it
 _CONSTANTS = ("NaN", "Infinity", "-Infinity")
 _COMMENTS = ("//", "/*", "#")
 _NO_COMMENTS = "JSON has no comments: remove it, or write the document in YAML, which has them (# to the end of the line)."
@@ -85,6 +86,7 @@ class Places:
 
 def read_document(text: str, source: str) -> Read:
     """Reads a YAML or JSON text (by the end of ``source``) as far as it can be read. Never raises."""
+    text = text.removeprefix(BYTE_ORDER_MARK)
     return _read_json(text, source) if source.endswith(".json") else _read_yaml(text, source)
 
 

@@ -161,7 +161,7 @@ def _flow_name(case: dict[str, Any]) -> str:
 
 def _history_differences(golden: Path, history: list[dict[str, Any]]) -> list[str]:
     try:
-        expected = json.loads(golden.read_text(encoding="utf-8"))
+        expected = json.loads(golden.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as e:
         return [f"history: {golden} can't be read ({e}): `sfc test --update` writes it"]
     for number, (old, new) in enumerate(zip(expected, history, strict=False), 1):
