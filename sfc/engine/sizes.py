@@ -19,8 +19,13 @@ BRANCH_BYTES = 2_048  # of a branch without its payloads, at most: names, times,
 RESULT_BYTES = 5  # beside a result: a comma, and null where there is none yet
 
 
-def too_large(what: str, size: int) -> Failure:
-    return Failure(DATA_LIMIT, f"{what} has {size} bytes of JSON: at most {PAYLOAD_BYTES_MAX} can be carried")
+def too_large(what: str, size: int, most: int = PAYLOAD_BYTES_MAX) -> Failure:
+    return Failure(DATA_LIMIT, f"{what} has {size} bytes of JSON: at most {most} can be carried")
+
+
+def output_too_large(size: int, most: int = PAYLOAD_BYTES_MAX) -> Failure:
+    """Of a job. A worker that finds it before the engine does says the same. ``most``: less where the reply topic takes less."""
+    return too_large("the output of the job", size, most)
 
 
 def too_deep(what: str) -> Failure:

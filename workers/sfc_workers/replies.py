@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sfc.engine.sizes import DATA_LIMIT
+from sfc.engine.sizes import DATA_LIMIT, output_too_large
 from sfc.engine.turn import PAYLOAD_BYTES_MAX
 from sfc.errors import RecordTooLarge
 from sfc.log import get_logger
@@ -61,7 +61,8 @@ class Replies:
             )  # fmt: skip
             return False
         if len(value) > topic.value_bytes_max:
-            value, extra = b"null", [*error_headers(DATA_LIMIT, _too_large(len(value), topic.value_bytes_max))]
+            refused = output_too_large(len(value), topic.value_bytes_max)
+            value, extra = b"null", error_headers(DATA_LIMIT, refused.cause or "")
         head: Headers = job.record.headers
         if number is not None:  # to the engine itself
             head = [header for header in head if header[0] not in _SPARED]
@@ -101,7 +102,3 @@ def error_headers(error: str, cause: str) -> list[tuple[str, bytes]]:
     if cause:
         head.append((headers.CAUSE, cause[:CAUSE_CHARACTERS_MAX].encode("utf-8", "backslashreplace")))
     return head
-
-
-def _too_large(size: int, limit: int) -> str:
-    return f"the output has {size} bytes of JSON, and at most {limit} were expected: store it elsewhere and return where"

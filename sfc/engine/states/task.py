@@ -18,7 +18,7 @@ from sfc.engine.ids import child_id, job_hash, token_stem
 from sfc.engine.limits import CAUSE_CHARACTERS_MAX, ERROR_CHARACTERS_MAX, cut, is_too_deep
 from sfc.engine.moves import fail, finish
 from sfc.engine.program import Target
-from sfc.engine.sizes import DATA_LIMIT, as_known, too_deep, too_large
+from sfc.engine.sizes import DATA_LIMIT, as_known, output_too_large, too_deep, too_large
 from sfc.engine.turn import PAYLOAD_BYTES_MAX, Turn, encode
 
 TIMEOUT_DEFAULT_S = 7 * 86_400
@@ -177,7 +177,7 @@ def fitted(outcome: Outcome) -> Outcome:
         case Complete():
             size = len(encode(outcome.output))
             if size > PAYLOAD_BYTES_MAX:
-                return Fail(outcome.token, DATA_LIMIT, too_large("the output of the job", size).cause)
+                return Fail(outcome.token, DATA_LIMIT, output_too_large(size).cause)
         case Fail() if len(outcome.error or "") > ERROR_CHARACTERS_MAX or len(outcome.cause or "") > CAUSE_CHARACTERS_MAX:
             return Fail(outcome.token, cut(outcome.error, ERROR_CHARACTERS_MAX), cut(outcome.cause, CAUSE_CHARACTERS_MAX))
         case DispatchFailed() if len(outcome.cause) > CAUSE_CHARACTERS_MAX:

@@ -13,6 +13,8 @@ import pytest
 from sfc_workers import Handler, Job, TaskError, Worker, task
 
 from sfc.adapters.embedded import EmbeddedLog
+from sfc.engine.commands import Complete, Fail
+from sfc.engine.states.task import fitted
 from sfc.engine.turn import PAYLOAD_BYTES_MAX
 from sfc.errors import ProducerFailed
 from sfc.ports import Partition, Record, TopicSpec
@@ -239,7 +241,11 @@ def test_an_output_over_the_limit_fails_the_job(shop: Shop) -> None:
     shop.job("x" * PAYLOAD_BYTES_MAX)
     shop.job("x" * (PAYLOAD_BYTES_MAX - 2))
     until(worker, lambda: len(shop.answers()) == 2)
-    assert [header(a, headers.ERROR) for a in shop.answers()] == ["States.DataLimitExceeded", None]
+    answers = shop.answers()
+    assert [header(a, headers.ERROR) for a in answers] == ["States.DataLimitExceeded", None]
+    judged = fitted(Complete("t", "x" * PAYLOAD_BYTES_MAX))
+    assert isinstance(judged, Fail), "an engine refuses it too, of a worker in another language"
+    assert (judged.error, judged.cause) == (header(answers[0], headers.ERROR), header(answers[0], headers.CAUSE))
 
 
 def test_an_output_over_what_the_reply_topic_takes_fails_the_job(shop: Shop) -> None:
@@ -250,6 +256,7 @@ def test_an_output_over_what_the_reply_topic_takes_fails_the_job(shop: Shop) -> 
     reader = shop.log.reader({Partition("small", 0): 0})
     [answer] = reader.take(10, 0)
     assert header(answer, headers.ERROR) == "States.DataLimitExceeded"
+    assert str(header(answer, headers.CAUSE)).startswith("the output of the job has 20002 bytes of JSON: at most ")
 
 
 @pytest.mark.parametrize("head", [{"reply_to": b"nowhere"}, {"reply_to": None}, {"reply_partition": b"77"}])
