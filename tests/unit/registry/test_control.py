@@ -94,7 +94,7 @@ def test_commands_on_flows_and_malformed_ones_are_left_to_the_trigger_role(world
 
 
 def test_a_record_that_is_too_large_as_a_dead_letter_stops_nothing(world: World) -> None:
-    world.ask(command="pause", blueprint="x" * (RECORD_BYTES_MAX - 200))
+    world.ask(command="pause", blueprint="nowhere", reason="x" * (RECORD_BYTES_MAX - 200))
     world.ask(command="pause", task="split")
     (letter,) = world.dead()
     assert letter.value is None
