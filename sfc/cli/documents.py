@@ -32,7 +32,7 @@ def deploy(paths: Paths, as_json: Json = False) -> None:
 
     read = read_all(paths)
     if broken := [Found(r.source, problem, place, r.places.line(place.line)) for r in read for problem, place in r.problems]:
-        _refused(broken)
+        refuse(broken, "deployed")
     read.sort(key=lambda one: not is_task(one.document))
     try:
         with context.client() as gateway:
@@ -40,7 +40,7 @@ def deploy(paths: Paths, as_json: Json = False) -> None:
     except InvalidDocument as e:
         if not e.problems:
             raise
-        _refused(of_a_deploy(read, e.problems))
+        refuse(of_a_deploy(read, e.problems), "deployed")
     _warn(read, saved)
     columns = [
         output.Column("kind", lambda row: str(row.get("kind", ""))),
@@ -51,13 +51,13 @@ def deploy(paths: Paths, as_json: Json = False) -> None:
     output.print_rows(saved, columns, as_json=as_json, none="nothing to deploy")
 
 
-def _refused(found: Sequence[Found]) -> NoReturn:
-    """Each problem with its place, on stderr. Raises BadInput."""
+def refuse(found: Sequence[Found], done: str) -> NoReturn:
+    """Each problem with its place, on stderr. ``done``: what was not, since some are errors. Raises BadInput."""
     from sfc.errors import BadInput
 
     _print(found, sys.stderr)
     errors = sum(one.problem.severity == "error" for one in found)
-    raise BadInput(f"nothing was deployed: {errors} problem{'s' * (errors != 1)}")
+    raise BadInput(f"nothing was {done}: {errors} problem{'s' * (errors != 1)}")
 
 
 def _warn(read: Sequence[Read], saved: Sequence[Mapping[str, Any]]) -> None:

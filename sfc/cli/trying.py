@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from sfc.cli.output import Column
     from sfc.testing.cases import Result, Suite
+    from sfc.testing.definitions import Loaded
     from sfc.testing.outcome import Outcome
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A blueprint, or any machine in Amazon States Language (YAML or JSON).")]
@@ -48,7 +49,7 @@ def run(
     from sfc.testing import run as run_in_memory
 
     given = read_input(input_text)
-    outcome = run_in_memory(file, given, mocks=_mocks(mocks), now=_moment(now), name=name)
+    outcome = run_in_memory(_loaded(file, "run"), given, mocks=_mocks(mocks), now=_moment(now), name=name)
     if as_json:
         from dataclasses import asdict
 
@@ -89,7 +90,7 @@ def try_cases(
 
         write_junit(junit, results)
     if as_json:
-        output.print_json_lines(_plain_result(result) for result in results)
+        output.print_json_lines([*map(_plain_result, results), *map(_plain_coverage, suites)])
     else:
         _print_results(results, suites)
     if not all(result.passed for result in results):
@@ -124,7 +125,7 @@ def step(
     if not isinstance(assigned, dict):
         raise typer.BadParameter(f"{variables!r:.60} is no object of names and values", param_hint="'--variables'")
     given = read_input(input_text)
-    made = step_in_memory(file, state, given, mocks=answers, retries=retries, variables=assigned, now=_moment(now))
+    made = step_in_memory(_loaded(file, "tried"), state, given, mocks=answers, retries=retries, variables=assigned, now=_moment(now))
     if as_json:
         from dataclasses import asdict
 
@@ -147,6 +148,22 @@ def step(
         output.card(f"{made.state} ({made.kind})", lines)
     if made.status == "FAILED":
         raise typer.Exit(exits.FAILED)
+
+
+def _loaded(file: Path, done: str) -> Loaded:
+    """The definition. Where it is none: all its problems with their lines, as ``sfc validate`` shows them, and BadInput."""
+    from sfc.cli.checking import check, read_all
+    from sfc.cli.documents import refuse
+    from sfc.errors import SfcError
+    from sfc.testing.definitions import load
+
+    try:
+        return load(file)
+    except SfcError:
+        found = check(read_all([file])) if file.is_file() else []
+        if any(one.problem.severity == "error" for one in found):
+            refuse(found, done)
+        raise  # there is no such file, or it is another one: a task beside it
 
 
 def _mocks(file: Path | None) -> Mapping[str, Any] | None:
@@ -225,6 +242,16 @@ def _plain_result(result: Result) -> dict[str, Any]:
         "status": outcome.status if outcome else None,
         "path": outcome.path if outcome else None,
     }
+
+
+def _plain_coverage(suite: Suite) -> dict[str, Any]:
+    of = suite.coverage
+    covered = {
+        "states": {"entered": sum(of.states.values()), "of": len(of.states)},
+        "choices": {"taken": sum(of.ways.values()), "of": len(of.ways)},
+        "missed": of.missed,
+    }
+    return {"blueprint": str(suite.blueprint), "coverage": covered}
 
 
 def _print_results(results: Iterable[Result], suites: list[Suite]) -> None:

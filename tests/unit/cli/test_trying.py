@@ -111,7 +111,8 @@ def test_test_says_what_is_not_as_expected_and_goes_on_after_a_bad_file(tmp_path
     assert "one: output: expected 2, came 1" in done.output
     assert "b.yaml is not beside it" in done.output
     assert done.output.rstrip().endswith("3 cases, 2 failed")
-    rows = [json.loads(line) for line in sfc("test", str(tmp_path), "--json").stdout.splitlines()]
+    *rows, covered = [json.loads(line) for line in sfc("test", str(tmp_path), "--json").stdout.splitlines()]
+    assert covered["blueprint"] == str(tmp_path / "a.yaml")
     assert [(row["case"], row["passed"]) for row in rows] == [("one", False), ("two", True), ("(the file itself)", False)]
 
 
@@ -137,3 +138,38 @@ def test_step_shows_each_stage(mocks: str) -> None:
     spent = sfc("step", ORDER, "-s", "Split", "--mock", '{"throw": {"error": "OutOfStock"}}', "--retries", "2", "--json")
     assert spent.exit_code == 1
     assert json.loads(spent.stdout)["status"] == "FAILED"
+
+
+def test_test_gives_what_is_covered_as_json_too(tmp_path: Path) -> None:
+    ways = '[{Variable: "$.n", NumericEquals: 1, Next: B}]'
+    (tmp_path / "a.yaml").write_text(
+        f"StartAt: A\nStates:\n  A: {{Type: Choice, Choices: {ways}, Default: C}}\n  B: {{Type: Succeed}}\n  C: {{Type: Succeed}}\n"
+    )
+    (tmp_path / "a.test.yaml").write_text("cases: [{name: one, input: {n: 1}}]")
+    last = json.loads(sfc("test", str(tmp_path), "--json").stdout.splitlines()[-1])
+    assert last == {
+        "blueprint": str(tmp_path / "a.yaml"),
+        "coverage": {"states": {"entered": 2, "of": 3}, "choices": {"taken": 1, "of": 2}, "missed": ["C", "A → C"]},
+    }
+
+
+@pytest.mark.parametrize(("command", "done"), [(["run"], "run"), (["step", "-s", "A"], "tried")])
+def test_all_problems_of_a_blueprint_are_told_as_validate_tells_them(command: list[str], done: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(
+        "StartAt: B\nTimeoutSeconds: soon\nStates:\n  A: {Type: Pass, Next: Nowhere}\n  A: {Type: Pass}\n  4: {Type: Pass, End: true}\n"
+    )
+    told = sfc("validate", str(file)).output.splitlines()
+    tried = sfc(command[0], str(file), *command[1:])
+    assert tried.exit_code == 3
+    assert tried.stderr.splitlines() == [*told[:-1], f"error: nothing was {done}: {len(told) - 1} problems"]
+    assert {line.partition(":")[2].partition(":")[0] for line in told[:-1]} >= {"1", "2", "5", "6"}
+
+
+def test_a_fault_of_a_task_beside_a_blueprint_is_told_of_its_own_file(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("StartAt: A\nStates:\n  A: {Type: Pass, End: true}\n")
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "t.yaml").write_text("Name: [\n")
+    done = sfc("run", str(tmp_path / "a.yaml"))
+    assert done.exit_code == 3
+    assert f"error: {tmp_path / 'tasks' / 't.yaml'}:" in done.stderr
