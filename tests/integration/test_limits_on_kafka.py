@@ -31,6 +31,7 @@ from sfc.wire.definitions import BlueprintHead, BlueprintVersion, Definition, Ta
 from sfc.wire.partition import partition_of
 from sfc.wire.replies import Answer, decode_answer
 from sfc.wire.topics import RECORD_BYTES_MAX, Names, core_topics
+from tests.poison import DOUBLE, POISON, plant
 
 SHARDS = 2
 SMALL_BYTES = 20_000  # max.message.bytes of the topics whose limit is tried
@@ -41,8 +42,6 @@ OWN_BYTES = 1_000  # what a record has beside its value: headers, key, and the b
 def task(resource: str, **more: Any) -> dict[str, Any]:
     return {"StartAt": "S", "States": {"S": {"Type": "Task", "Resource": resource, "End": True, **more}}}
 
-
-DOUBLE = {"Type": "Pass", "Parameters": {"twice.$": "States.MathAdd($.n, $.n)"}, "End": True}
 
 BRANCHES = (12, 14, 16)  # each with 256 KiB, as the flow and the Parallel: 0.9, 1.0 and 1.1 times what a flow's state may have
 
@@ -326,11 +325,12 @@ def test_control_records_and_signals_about_as_large_as_a_record_may_be(site: Sit
     site.goes_on()
 
 
-def test_a_record_at_which_decide_raises_fails_its_flow_alone(site: Site) -> None:
-    """Twice as much has a digit more than Python writes."""
+def test_a_record_at_which_decide_raises_fails_its_flow_alone(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
     for n in range(6):
-        site.start(f"double:{n}", {"n": int("9" * 4_300) if n % 3 == 0 else n})
+        site.start(f"double:{n}", {"n": POISON if n % 3 == 0 else n})
     ends = site.ends(6)
+    assert all("could not decide what comes next: ValueError" in str(a.cause) for a in site.answers if a.status == "FAILED")
     assert {flow for flow, end in ends.items() if end == ("FAILED", "States.Runtime")} == {"double:0", "double:3"}
     assert Counter(status for status, _ in ends.values()) == {"FAILED": 2, "SUCCEEDED": 4}
     site.goes_on()

@@ -5,18 +5,19 @@ from __future__ import annotations
 import pytest
 
 from sfc.wire.definitions import BlueprintHead, BlueprintVersion
+from tests.poison import DOUBLE, POISON, plant
 from tests.unit.runtime.lane_bench import NAMES, Bench, settle
 
-TOO_MANY_DIGITS = int("9" * 4_300)  # twice as much has a digit more than Python writes
-DOUBLE = {"StartAt": "S", "States": {"S": {"Type": "Pass", "Parameters": {"twice.$": "States.MathAdd($.n, $.n)"}, "End": True}}}
 
-
-def test_a_poison_record_fails_its_flow_with_the_trace_in_the_log(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
-    bench.define(BlueprintVersion("double", 1, "h-double", DOUBLE))
+def test_a_poison_record_fails_its_flow_with_the_trace_in_the_log(
+    bench: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    bench.define(BlueprintVersion("double", 1, "h-double", {"StartAt": "S", "States": {"S": DOUBLE}}))
     bench.define(BlueprintHead("double", 1, "enabled", 1))
     lane = bench.lane()
     for n in range(4):
-        bench.start(f"double:{n}", {"n": TOO_MANY_DIGITS if n == 1 else n})
+        bench.start(f"double:{n}", {"n": POISON if n == 1 else n})
     bench.run([lane], lambda: len(bench.answers) == 4)
     ended = {a.flow: (a.status, a.error) for a in bench.answers}
     assert ended.pop("double:1") == ("FAILED", "States.Runtime")
