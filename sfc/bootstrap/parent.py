@@ -43,9 +43,13 @@ def end_with_parent(stop: threading.Event) -> None:
 def _watch(pipe: int, stop: threading.Event) -> None:
     while os.read(pipe, 64):
         pass  # nobody writes to it
-    time.sleep(_SIGNAL_S)  # the kernel's signal asks for the same, and what comes second ends a process at once
+    threading.Thread(target=_end_in_time, name="sfc-orphan", daemon=True).start()  # first: whatever anything else waits for
+    time.sleep(_SIGNAL_S)  # the kernel's signal asks for the same
     if not stop.is_set():
         _log.warning("the process that started this one has gone", action="parent-gone")
         stop.set()
+
+
+def _end_in_time() -> None:
     time.sleep(GRACE_S)
     os._exit(1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Protocol
@@ -13,6 +15,7 @@ from sfc.log import get_logger
 
 _log = get_logger()
 
+ONE_SIGNAL_S = 0.2  # signals that come so soon after the first are one with it
 RETRY_S = (0.5, 1.0, 2.0, 5.0)  # the pauses after a failure; the last one repeats
 
 
@@ -126,15 +129,32 @@ class Crew:
 
 
 def stop_event() -> threading.Event:
-    """Set by SIGTERM and SIGINT. A second signal ends the process at once, as the default handlers do."""
+    """Set by SIGTERM and SIGINT. A later signal ends the process at once, as the default handlers do; those that come together are one:
+    the kernel tells the death of a parent once for each of its threads.
+
+    The handler takes no lock. It runs within whatever the main thread does, so within itself too, and would wait for a lock that it
+    holds: an event is set under one, and by another thread here.
+    """
     event = threading.Event()
+    told, tell = os.pipe()
+    os.set_blocking(tell, False)
+    first_s = 0.0
 
     def ask(number: int, _frame: FrameType | None) -> None:
-        if event.is_set():
+        nonlocal first_s
+        now_s = time.monotonic()
+        if first_s and now_s - first_s > ONE_SIGNAL_S:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
+        elif not first_s:
+            first_s = now_s
+            os.write(tell, b"!")
+
+    def hear() -> None:
+        os.read(told, 1)
         event.set()
 
+    threading.Thread(target=hear, name="sfc-signals", daemon=True).start()
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, ask)
     return event
