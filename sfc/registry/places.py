@@ -185,11 +185,12 @@ def _read_json(text: str, source: str) -> Read:
 
 def _odd_values(text: str, node: Node, pointer: str) -> Iterator[tuple[str, tuple[str, str]]]:
     """What Python's reader takes and JSON does not have: constants, and numbers that no double holds. What is wrong, and what to do."""
-    written = text[node.start : node.end]
-    if written in _CONSTANTS:
-        yield pointer, (f"expected a value that JSON has, came {written}", "Write null, or a text in quotes.")
-    elif node.plain and written[0] in "-0123456789" and (said := bad_number(written)) is not None:
-        yield pointer, said
+    if node.plain:
+        written = text[node.start : node.end]
+        if written in _CONSTANTS:
+            yield pointer, (f"expected a value that JSON has, came {written}", "Write null, or a text in quotes.")
+        elif written[0] in "-0123456789" and (said := bad_number(written)) is not None:
+            yield pointer, said
     for name, inner in node.inner.items():
         yield from _odd_values(text, inner, join(pointer, name))
 
